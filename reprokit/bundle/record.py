@@ -1,0 +1,150 @@
+"""The record of a run: `bundle.json`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from reprokit.bundle.finding import Finding
+from reprokit.bundle.values import Argument, Digest, Json, Time, Unknown
+
+SCHEMA = "https://w3id.org/reprokit/v1/bundle.schema.json"
+FORMAT = 1
+
+Role = Literal["harness", "samples", "results", "environment", "source", "process"]
+
+
+class Variable(Struct, frozen=True, kw_only=True):
+    """One environment variable the evaluation was given."""
+
+    name: Annotated[str, Meta(examples=["HF_HUB_OFFLINE"])]
+    value: Annotated[Argument, Meta(description="text, or parts of it with slots where secrets stood")]
+
+
+class Output(Struct, frozen=True, kw_only=True):
+    """A place the command was told to write to, so that a re-run can be told another."""
+
+    path: Annotated[str, Meta(description="as given", examples=["results"])]
+    argument: Annotated[int | None, Meta(description="index in argv of the argument that names it")] = None
+    prefix: Annotated[str, Meta(description="what stands before it in that argument", examples=["--output_path="])] = ""
+
+
+class Invocation(Struct, frozen=True, kw_only=True):
+    """What was asked."""
+
+    argv: Annotated[
+        list[Argument] | Unknown,
+        Meta(
+            description="the command line; an argument that held a secret is a list of its parts",
+            examples=[["lm_eval", "run", ["api_key=", {"secret": "OPENAI_API_KEY"}]]],
+        ),
+    ]
+    program: Annotated[str | Unknown, Meta(description="the file that argv[0] named")]
+    program_in: Annotated[
+        Literal["environment", "source", "system", "unknown"],
+        Meta(description="where that file comes from at a re-run: the rebuilt environment, the checkout, the machine"),
+    ]
+    working_directory: str | Unknown
+    source: Annotated[
+        str | None, Meta(description="name of the source record that the working directory lies in, when it lies in one")
+    ] = None
+    directory_in_source: Annotated[str, Meta(description="the working directory, relative to that checkout")] = "."
+    environment_variables: list[Variable] | Unknown
+    outputs: list[Output] = []
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """What happened."""
+
+    started: Time | Unknown
+    ended: Time | Unknown
+    exit_code: Annotated[int | None | Unknown, Meta(description="null when a signal ended it")]
+    signal: Annotated[str | None, Meta(description="the signal that ended it", examples=["SIGTERM"])] = None
+    complete: Annotated[bool, Meta(description="it ended well and left complete result files")]
+    host: str | Unknown
+    launcher: Annotated[dict[str, str], Meta(description="what started it: SLURM, torchrun, accelerate")] = {}
+    resources: Annotated[
+        dict[str, float], Meta(description="user_seconds, system_seconds, peak_memory_bytes, of all its processes")
+    ] = {}
+    streams: Annotated[
+        dict[str, str], Meta(description="how stdout and stderr were recorded: `pipe`, `terminal`, `file`, `with stdout`")
+    ] = {}
+
+
+class Harness(Struct, frozen=True, kw_only=True):
+    """The program that evaluated, and what it says of itself."""
+
+    name: Annotated[str, Meta(examples=["lm_eval"])]
+    version: str | Unknown
+    version_from: Annotated[
+        Literal["environment", "claim", "nothing"], Meta(description="seen among the packages, or said by the harness")
+    ]
+    claims: Annotated[dict[str, Json], Meta(description="what it wrote about itself and the run, unverified")] = {}
+
+
+class SubjectPart(Struct, frozen=True, kw_only=True):
+    """A model or a dataset that took part."""
+
+    name: Annotated[str, Meta(examples=["toy-org/tiny-gpt2"])]
+    revision: Annotated[str | Unknown, Meta(description="full commit")]
+    learnt_from: Annotated[str, Meta(examples=["claim", "argv", "cache"])]
+    tasks: Annotated[list[str], Meta(description="the tasks that used it")] = []
+    extra: dict[str, Json] = {}
+
+
+class Subject(Struct, frozen=True, kw_only=True):
+    """What was evaluated, and on what."""
+
+    models: list[SubjectPart] = []
+    datasets: list[SubjectPart] = []
+
+
+class SourceSummary(Struct, frozen=True, kw_only=True):
+    """The head of one source record."""
+
+    name: str
+    record: Annotated[str, Meta(examples=["source/my-evals.json"])]
+    commit: str | None
+    tree: str
+    dirty: bool
+
+
+class File(Struct, frozen=True, kw_only=True):
+    """One file of the payload, as it was before it was stored."""
+
+    path: Annotated[str, Meta(description="its path under `data/`, without `.zst`")]
+    role: Role
+    size: Annotated[int, Meta(ge=0, description="bytes, uncompressed")]
+    digest: Annotated[Digest, Meta(description="of the uncompressed bytes")]
+    stored: Annotated[str, Meta(description="its path under `data/` as stored", examples=["samples/toy_mc.jsonl.zst"])]
+    name: Annotated[str | None, Meta(description="the harness's own path, when it had to be changed to be stored")] = None
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    """A file that was kept out of the bundle, and why."""
+
+    path: str
+    reason: Annotated[str, Meta(examples=["holds the secret OPENAI_API_KEY"])]
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """Everything about one run that a machine wants to read first."""
+
+    schema: str = SCHEMA
+    format: int = FORMAT
+    origin: Annotated[
+        Literal["live", "finished"], Meta(description="watched while it ran, or captured from finished outputs")
+    ]
+    invocation: Invocation
+    run: Run
+    harness: Harness
+    subject: Subject = Subject()
+    environment_summary: Annotated[
+        dict[str, str], Meta(description="the environment in a few words", examples=[{"python": "3.11.7"}])
+    ] = {}
+    sources: list[SourceSummary] | Unknown
+    findings: list[Finding] = []
+    files: list[File] = []
+    withheld: list[Withheld] = []
+    reproduces: Annotated[Digest | None, Meta(description="identity of the bundle that this run reproduced")] = None
