@@ -57,6 +57,10 @@ class UnreadableError(ReprokitError):
     exit_code = ExitCode.UNREADABLE
 
 
+class NewerFormatError(UnreadableError):
+    """It was made by a later version, in a format that this one does not know."""
+
+
 class FixityError(ReprokitError):
     """The bytes are no longer the bytes that were captured."""
 

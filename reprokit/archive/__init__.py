@@ -1,0 +1,1 @@
+"""Where bundles live and how they are found: git, DVC, catalog, ledger."""

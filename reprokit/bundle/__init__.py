@@ -1,0 +1,1 @@
+"""The format: records, manifest, reading and writing a bundle, checking it."""

@@ -53,7 +53,7 @@ class Environment(Struct, frozen=True, kw_only=True):
     other_interpreters: list[Interpreter] = []
     packages: list[Package] | Unknown
     modules: Annotated[
-        dict[str, str], Meta(description="top-level modules imported from outside the installed packages, with their file")
+        dict[str, str], Meta(description="top-level modules from outside the installed packages, with their file")
     ] = {}
     loaded_from_cache: Annotated[
         list[str], Meta(description="files read from a Hugging Face cache; the path holds the revision")

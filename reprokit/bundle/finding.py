@@ -27,7 +27,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E206": ("the record's index of files does not match the payload", "restore it from another copy"),
     "W301": ("the evaluation left no result file", "see `process/stderr.log`; was an output path given?"),
     "W302": ("a file of the harness is cut short or damaged", "look at the file under `harness/`"),
-    "W303": ("the harness saved no samples for a task", "run it with sample logging on (lm-eval, lmms-eval: `--log_samples`)"),
+    "W303": ("the harness saved no samples for a task", "run it with sample logging on: `--log_samples`"),
     "W304": ("the number of samples is not what the harness says", "count the lines under `samples/`"),
     "W305": ("the harness's own sample digests say nothing", "use `document_digest` and `prompt_digest`"),
     "W306": ("only part of the dataset was evaluated", "do not report this number as the full task's"),

@@ -30,6 +30,16 @@ class Output(Struct, frozen=True, kw_only=True):
     prefix: Annotated[str, Meta(description="what stands before it in that argument", examples=["--output_path="])] = ""
 
 
+class Input(Struct, frozen=True, kw_only=True):
+    """A file or folder that the command line names and that was there when the run began."""
+
+    path: Annotated[str, Meta(description="as given", examples=["tasks"])]
+    argument: Annotated[int, Meta(description="index in argv of the argument that names it")]
+    kind: Literal["file", "folder"]
+    inside: Annotated[bool, Meta(description="it lies in the checkout that the source record describes")]
+    digest: Annotated[Digest | None, Meta(description="of a file's bytes; null for a folder or a huge file")] = None
+
+
 class Invocation(Struct, frozen=True, kw_only=True):
     """What was asked."""
 
@@ -47,10 +57,11 @@ class Invocation(Struct, frozen=True, kw_only=True):
     ]
     working_directory: str | Unknown
     source: Annotated[
-        str | None, Meta(description="name of the source record that the working directory lies in, when it lies in one")
+        str | None, Meta(description="name of the source record that the working directory lies in, if any")
     ] = None
     directory_in_source: Annotated[str, Meta(description="the working directory, relative to that checkout")] = "."
     environment_variables: list[Variable] | Unknown
+    inputs: list[Input] = []
     outputs: list[Output] = []
 
 
@@ -59,7 +70,7 @@ class Run(Struct, frozen=True, kw_only=True):
 
     started: Time | Unknown
     ended: Time | Unknown
-    exit_code: Annotated[int | None | Unknown, Meta(description="null when a signal ended it")]
+    exit_code: Annotated[int | Unknown | None, Meta(description="null when a signal ended it")]
     signal: Annotated[str | None, Meta(description="the signal that ended it", examples=["SIGTERM"])] = None
     complete: Annotated[bool, Meta(description="it ended well and left complete result files")]
     host: str | Unknown
@@ -68,7 +79,7 @@ class Run(Struct, frozen=True, kw_only=True):
         dict[str, float], Meta(description="user_seconds, system_seconds, peak_memory_bytes, of all its processes")
     ] = {}
     streams: Annotated[
-        dict[str, str], Meta(description="how stdout and stderr were recorded: `pipe`, `terminal`, `file`, `with stdout`")
+        dict[str, str], Meta(description="how each stream was recorded: `pipe`, `terminal`, `file`, `with stdout`")
     ] = {}
 
 
@@ -118,7 +129,7 @@ class File(Struct, frozen=True, kw_only=True):
     size: Annotated[int, Meta(ge=0, description="bytes, uncompressed")]
     digest: Annotated[Digest, Meta(description="of the uncompressed bytes")]
     stored: Annotated[str, Meta(description="its path under `data/` as stored", examples=["samples/toy_mc.jsonl.zst"])]
-    name: Annotated[str | None, Meta(description="the harness's own path, when it had to be changed to be stored")] = None
+    name: Annotated[str | None, Meta(description="the harness's own path, when it could not be stored so")] = None
 
 
 class Withheld(Struct, frozen=True, kw_only=True):

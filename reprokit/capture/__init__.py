@@ -1,0 +1,1 @@
+"""A command, or its finished outputs, becomes a sealed bundle."""

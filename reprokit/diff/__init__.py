@@ -1,0 +1,1 @@
+"""Two bundles become a comparison."""

@@ -1,0 +1,1 @@
+"""Finding and reading each harness's own files."""

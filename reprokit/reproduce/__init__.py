@@ -1,0 +1,1 @@
+"""A bundle becomes a workspace, a run and a verdict."""

@@ -1,0 +1,320 @@
+"""The bag: a directory that proves its own content, BagIt 1.0 (RFC 8493).
+
+```text
+bagit.txt                two fixed lines
+bag-info.txt             what the bag is, one `Name: value` line each, in fixed order
+manifest-sha256.txt      `<sha256>  data/<path>`, sorted by path: its own SHA-256 is the identity of the bundle
+tagmanifest-sha256.txt   the same for the three files above
+data/                    the payload
+```
+
+Tag files have exactly one spelling. Reading compares them with it byte by byte, so that any change to them is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.bundle import paths
+from reprokit.bundle.finding import Finding, finding
+from reprokit.errors import NewerFormatError, NotFoundError, UnreadableError
+
+PAYLOAD = "data"
+DECLARATION = "bagit.txt"
+INFO = "bag-info.txt"
+MANIFEST = "manifest-sha256.txt"
+TAG_MANIFEST = "tagmanifest-sha256.txt"
+TAG_FILES = (DECLARATION, INFO, MANIFEST, TAG_MANIFEST)
+FORMAT = 1
+NO_LINK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+
+_DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+_LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BagInfo:
+    """What `bag-info.txt` says. Nothing in it takes part in the identity.
+
+    `bagging_date` is a UTC time, `payload_octets` counts bytes as stored.
+    """
+
+    bundle_id: str
+    bagging_date: str
+    payload_octets: int
+    payload_files: int
+    content_digest: str
+    name: str | None = None
+    note: str | None = None
+    tags: tuple[str, ...] = ()
+    agent: str | None = None
+    format: int = FORMAT
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def render_info(info: BagInfo) -> bytes:
+    """Write `bag-info.txt` in its one spelling."""
+    rows: list[tuple[str, str | None]] = [
+        ("Bag-Software-Agent", info.agent),
+        ("Bagging-Date", info.bagging_date),
+        ("External-Description", info.note),
+        ("External-Identifier", info.bundle_id),
+        ("Payload-Oxum", f"{info.payload_octets}.{info.payload_files}"),
+        ("Reprokit-Content-Digest", info.content_digest),
+        ("Reprokit-Format", str(info.format)),
+        ("Reprokit-Name", info.name),
+        *(("Reprokit-Tag", tag) for tag in sorted(set(info.tags))),
+    ]
+    return "".join(f"{key}: {_one_line(value)}\n" for key, value in rows if value).encode()
+
+
+def parse_info(data: bytes) -> BagInfo:
+    """Read `bag-info.txt`.
+
+    Raises:
+        ValueError: a line or a field that every bag has is missing or malformed.
+    """
+    fields: dict[str, list[str]] = {}
+    for line in data.decode("utf-8").splitlines():
+        key, separator, value = line.partition(": ")
+        if not separator:
+            message = f"`{line}` is no `Name: value` line"
+            raise ValueError(message)
+        fields.setdefault(key, []).append(value)
+
+    def first(key: str) -> str | None:
+        return fields.get(key, [None])[0]
+
+    def required(key: str) -> str:
+        value = first(key)
+        if value is None:
+            message = f"`{key}` is missing"
+            raise ValueError(message)
+        return value
+
+    octets, _, files = required("Payload-Oxum").partition(".")
+    return BagInfo(
+        bundle_id=required("External-Identifier"),
+        bagging_date=required("Bagging-Date"),
+        payload_octets=int(octets),
+        payload_files=int(files),
+        content_digest=required("Reprokit-Content-Digest"),
+        format=int(required("Reprokit-Format")),
+        name=first("Reprokit-Name"),
+        note=first("External-Description"),
+        tags=tuple(fields.get("Reprokit-Tag", ())),
+        agent=first("Bag-Software-Agent"),
+    )
+
+
+def render_manifest(digests: Mapping[str, str]) -> bytes:
+    """Write a manifest of path → hexadecimal SHA-256 in its one spelling: sorted by the bytes of the path."""
+    rows = sorted(digests.items(), key=lambda row: row[0].encode())
+    return "".join(f"{digest}  {path}\n" for path, digest in rows).encode()
+
+
+def parse_manifest(data: bytes) -> dict[str, str]:
+    """Read a manifest into path → hexadecimal SHA-256.
+
+    Raises:
+        ValueError: a line is malformed, a path leads out of the bundle or stands twice.
+    """
+    digests: dict[str, str] = {}
+    for line in data.decode("utf-8").split("\n")[:-1]:
+        match = _LINE.match(line)
+        if match is None:
+            message = f"`{line[:100]}` is no line of a manifest"
+            raise ValueError(message)
+        digest, path = match.groups()
+        if not paths.is_safe(path) or path in digests:
+            message = f"`{path}` leads out of the bundle or stands twice"
+            raise ValueError(message)
+        digests[path] = digest
+    return digests
+
+
+def content_digest(files: Iterable[tuple[str, int, str]]) -> str:
+    """Digest the uncompressed payload: SHA-256 over sorted `<sha256> <size> <path>` lines.
+
+    `files` gives (path without `.zst`, size in bytes, `sha256:…`), so that equal content is recognised although it was
+    compressed by another version of zstd.
+    """
+    rows = sorted(files, key=lambda row: row[0].encode())
+    text = "".join(f"{digest.removeprefix('sha256:')} {size} {path}\n" for path, size, digest in rows)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def identity_of(manifest: bytes) -> str:
+    """Give the identity that a manifest stands for."""
+    return "sha256:" + hashlib.sha256(manifest).hexdigest()
+
+
+def _tag_manifest(tags: Mapping[str, bytes]) -> bytes:
+    return render_manifest({name: hashlib.sha256(data).hexdigest() for name, data in tags.items()})
+
+
+def seal(bag: Path, digests: Mapping[str, str], info: BagInfo) -> str:
+    """Write the tag files around a finished payload, and return the identity.
+
+    `digests` maps every payload path (`data/…`) to its hexadecimal SHA-256.
+    """
+    manifest = render_manifest(digests)
+    tags = {DECLARATION: _DECLARATION, INFO: render_info(info), MANIFEST: manifest}
+    tags[TAG_MANIFEST] = _tag_manifest(tags)
+    for name, data in tags.items():
+        (bag / name).write_bytes(data)
+    return identity_of(manifest)
+
+
+def _tag(bag: Path, name: str) -> bytes:
+    try:
+        with os.fdopen(os.open(bag / name, NO_LINK), "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        raise NotFoundError(
+            f"`{bag}` is not a bundle: it has no `{name}`", hint="name a bundle's folder, or an id from `reprokit list`"
+        ) from None
+    except OSError as error:
+        raise UnreadableError(f"`{bag / name}` cannot be read: {error.strerror}") from error
+
+
+def identity(bag: Path) -> str:
+    """Tell the identity of a bundle: the SHA-256 of its manifest's bytes.
+
+    Raises:
+        NotFoundError: there is no bundle.
+    """
+    return identity_of(_tag(bag, MANIFEST))
+
+
+def read_info(bag: Path) -> BagInfo:
+    """Read `bag-info.txt` of a bundle.
+
+    Raises:
+        NotFoundError: there is no bundle.
+        UnreadableError: it is malformed, or (`NewerFormatError`) of a format newer than this version reads.
+    """
+    try:
+        info = parse_info(_tag(bag, INFO))
+    except ValueError as error:
+        raise UnreadableError(
+            f"`{bag / INFO}` cannot be read: {error}", hint="restore the bundle from another copy"
+        ) from error
+    if info.format > FORMAT:
+        raise NewerFormatError(
+            f"`{bag.name}` has format {info.format}, this version reads up to {FORMAT}", hint="install a newer reprokit"
+        )
+    return info
+
+
+def read_manifest(bag: Path) -> dict[str, str]:
+    """Read the manifest of a bundle: payload path → hexadecimal SHA-256.
+
+    Raises:
+        NotFoundError: there is no bundle.
+        UnreadableError: it is malformed.
+    """
+    try:
+        return parse_manifest(_tag(bag, MANIFEST))
+    except ValueError as error:
+        raise UnreadableError(
+            f"`{bag / MANIFEST}` cannot be read: {error}", hint="restore the bundle from another copy"
+        ) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Digest a regular file, never one behind a link, as hexadecimal SHA-256."""
+    with os.fdopen(os.open(path, NO_LINK), "rb", buffering=0) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def walk(bag: Path) -> Iterator[tuple[str, bool]]:
+    """Yield everything under a bundle's folder but folders, as (path, is a regular file); links are not followed."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(bag / folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                path = f"{folder}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path + "/")
+                else:
+                    yield path, entry.is_file(follow_symlinks=False)
+
+
+def _verify_info(data: bytes, manifest: bytes) -> Iterator[Finding]:
+    try:
+        info = parse_info(data)
+    except ValueError as error:
+        yield finding("E104", INFO, str(error))
+        return
+    if render_info(info) != data:
+        yield finding("E104", INFO, "not in its one spelling")
+    if not info.bundle_id.endswith("-" + identity_of(manifest)[7:15]):
+        yield finding("E106", MANIFEST, f"`{info.bundle_id}` has another identity")
+
+
+def _verify_manifest(data: bytes) -> Iterator[Finding]:
+    try:
+        if render_manifest(parse_manifest(data)) != data:
+            yield finding("E104", MANIFEST, "not in its one spelling")
+    except ValueError as error:
+        yield finding("E104", MANIFEST, str(error))
+
+
+def _verify_tags(bag: Path) -> Iterator[Finding]:
+    tags: dict[str, bytes] = {}
+    for name in TAG_FILES:
+        try:
+            tags[name] = _tag(bag, name)
+        except (NotFoundError, UnreadableError) as error:
+            yield finding("E104", name, error.message)
+    if len(tags) < len(TAG_FILES):
+        return
+    if tags[DECLARATION] != _DECLARATION:
+        yield finding("E104", DECLARATION)
+    if tags.pop(TAG_MANIFEST) != _tag_manifest(tags):
+        yield finding("E104", TAG_MANIFEST, "it does not list the tag files as they are")
+    yield from _verify_info(tags[INFO], tags[MANIFEST])
+    yield from _verify_manifest(tags[MANIFEST])
+
+
+def _verify_payload(bag: Path, digests: Mapping[str, str]) -> Iterator[Finding]:
+    found: set[str] = set()
+    for path, regular in walk(bag):
+        if not regular:
+            yield finding("E105", path)
+        elif path in TAG_FILES:
+            continue
+        elif path not in digests:
+            yield finding("E103", path)
+        else:
+            found.add(path)
+            if sha256_of(bag / path) != digests[path]:
+                yield finding("E101", path)
+    for path in sorted(set(digests) - found):
+        yield finding("E102", path)
+
+
+def verify(bag: Path) -> Iterator[Finding]:
+    """Read every byte of a bundle and yield a finding for each that is not what was sealed.
+
+    Raises:
+        NotFoundError: there is nothing at `bag`.
+    """
+    if not bag.is_dir():
+        raise NotFoundError(f"`{bag}` is not a bundle", hint="name a bundle's folder, or an id from `reprokit list`")
+    yield from _verify_tags(bag)
+    try:
+        digests = read_manifest(bag)
+    except (NotFoundError, UnreadableError):
+        return
+    yield from _verify_payload(bag, digests)

@@ -1,0 +1,144 @@
+"""What running a captured evaluation again comes to: its command with every place named by role.
+
+A re-run happens in a workspace of three folders: `source` (the checkout), `environment` (the rebuilt Python) and
+`outputs` (where results go, so that a re-run never touches the original's). `reproduce.sh` writes it down for a shell,
+`reprokit reproduce` carries it out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal, TypeAlias
+
+from reprokit.bundle.record import Invocation, Output, Record
+from reprokit.bundle.source import Source
+from reprokit.bundle.values import Argument, SecretSlot, Unknown
+
+_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path below one of the workspace's folders."""
+
+    folder: Literal["source", "environment", "outputs"]
+    path: str = ""
+
+
+Part: TypeAlias = str | Place | SecretSlot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rerun:
+    """A captured command, ready to be placed in a workspace.
+
+    `obstacles` say why it must not be run as it is; `dropped` names variables that pointed to places of the original
+    machine. `directory` is where to run it, below the `source` folder.
+    """
+
+    argv: tuple[tuple[Part, ...], ...] = ()
+    directory: Place = Place("source")
+    variables: tuple[tuple[str, tuple[Part, ...]], ...] = ()
+    secrets: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    obstacles: tuple[str, ...] = ()
+
+
+def main_source(record: Record, sources: list[Source]) -> Source | None:
+    """Find the checkout that the command was run in."""
+    return next((source for source in sources if source.name == record.invocation.source), None)
+
+
+def _relocate(text: str, root: str | None) -> tuple[Part, ...]:
+    """Point what lies in the original checkout to the new one: a whole path, or the value of `key=path`."""
+    if not root:
+        return (text,)
+    before, separator, value = text.rpartition("=")
+    if value == root or value.startswith(root + "/"):
+        return (*((before + separator,) if separator else ()), Place("source", value[len(root) + 1 :]))
+    return (text,)
+
+
+def _output(output: Output, index: int) -> Place:
+    name = PurePosixPath(output.path).name or "outputs"
+    return Place("outputs", name if index == 0 else f"{index + 1}-{name}")
+
+
+def _argument(argument: Argument, root: str | None) -> tuple[Part, ...]:
+    if isinstance(argument, str):
+        return _relocate(argument, root)
+    return tuple(argument)
+
+
+def _program(invocation: Invocation, first: Argument, root: str | None) -> tuple[Part, ...]:
+    if invocation.program_in == "environment" and isinstance(invocation.program, str):
+        return (Place("environment", f"bin/{PurePosixPath(invocation.program).name}"),)
+    return _argument(first, root)
+
+
+def outputs(invocation: Invocation) -> list[tuple[Output, Place]]:
+    """Pair each output that the command line names with the place a re-run writes it to."""
+    named = [output for output in invocation.outputs if output.argument is not None]
+    return [(output, _output(output, index)) for index, output in enumerate(named)]
+
+
+def _obstacles(invocation: Invocation) -> list[str]:
+    found = [
+        f"it writes to `{output.path}`, which is not in its arguments and so cannot be redirected"
+        for output in invocation.outputs
+        if output.argument is None and (output.path.startswith("/") or ".." in PurePosixPath(output.path).parts)
+    ]
+    if isinstance(invocation.argv, Unknown):
+        found.append(f"its command is not known: {invocation.argv.unknown}")
+    elif not invocation.argv:
+        found.append("its command is empty")
+    return found
+
+
+def _variables(record: Record, root: str | None) -> tuple[list[tuple[str, tuple[Part, ...]]], list[str]]:
+    kept: list[tuple[str, tuple[Part, ...]]] = []
+    dropped: list[str] = []
+    observed = record.invocation.environment_variables
+    for variable in [] if isinstance(observed, Unknown) else observed:
+        if not isinstance(variable.value, str) or not _VARIABLE.match(variable.name):
+            dropped.append(variable.name)
+            continue
+        pieces = [_relocate(piece, root) for piece in variable.value.split(":")]
+        if any(piece[0].startswith("/") for piece in pieces if isinstance(piece[0], str)):
+            dropped.append(variable.name)
+            continue
+        parts: list[Part] = []
+        for piece in pieces:
+            parts += [":", *piece] if parts else piece
+        kept.append((variable.name, tuple(parts)))
+    return kept, dropped
+
+
+def plan(record: Record, sources: list[Source]) -> Rerun:
+    """Work out the re-run of a recorded command."""
+    invocation = record.invocation
+    obstacles = _obstacles(invocation)
+    if isinstance(invocation.argv, Unknown) or not invocation.argv:
+        return Rerun(obstacles=tuple(obstacles))
+    source = main_source(record, sources)
+    root = source.root.rstrip("/") if source else None
+    argv = [_program(invocation, invocation.argv[0], root)]
+    argv += [_argument(argument, root) for argument in invocation.argv[1:]]
+    for output, place in outputs(invocation):
+        assert output.argument is not None  # noqa: S101 - `outputs` gives only those
+        if not 0 < output.argument < len(argv):
+            obstacles.append(f"its record places `{output.path}` where there is no argument")
+            continue
+        argv[output.argument] = (output.prefix, place) if output.prefix else (place,)
+    variables, dropped = _variables(record, root)
+    secrets = {part.secret for argument in argv for part in argument if isinstance(part, SecretSlot)}
+    return Rerun(
+        argv=tuple(argv),
+        directory=Place("source", "" if invocation.directory_in_source == "." else invocation.directory_in_source),
+        variables=tuple(variables),
+        secrets=tuple(sorted(secrets)),
+        dropped=tuple(dropped),
+        obstacles=tuple(obstacles),
+    )

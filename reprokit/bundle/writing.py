@@ -1,0 +1,209 @@
+"""Writing a bundle: each payload byte is written, hashed and, where it is long text, compressed in one pass."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import msgspec
+
+from reprokit.bundle import bag, canonical, compression, naming, paths, readme, reproduce_script, schemas
+from reprokit.bundle.bag import BagInfo
+from reprokit.bundle.compression import Sink
+from reprokit.bundle.environment import Environment
+from reprokit.bundle.reading import RECORD
+from reprokit.bundle.record import File, Record, Role
+from reprokit.bundle.results import Results
+from reprokit.bundle.source import Source
+
+_CHUNK = 1 << 20
+README = "README.md"
+SCRIPT = "reproduce.sh"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Label:
+    """What a person calls a bundle; none of it takes part in its identity."""
+
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sealed:
+    """A finished bundle, not yet in its place."""
+
+    path: Path
+    bundle_id: str
+    identity: str
+    content_digest: str
+
+
+class _Hashing:
+    """Passes bytes on and remembers their digest and number."""
+
+    def __init__(self, target: Sink) -> None:
+        self.target = target
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes, /) -> int:
+        self.target.write(data)
+        self.sha256.update(data)
+        self.size += len(data)
+        return len(data)
+
+
+class _Deferring:
+    """Holds the first MiB back until it is known whether the file is to be compressed."""
+
+    def __init__(self, target: Path, stack: ExitStack) -> None:
+        self.plain = target
+        self.stored = target
+        self.stack = stack
+        self.held = bytearray()
+        self.sink: Sink | None = None
+        self.bytes_stored: _Hashing | None = None
+
+    def _open(self, *, compress: bool) -> Sink:
+        self.stored = self.plain.with_name(self.plain.name + compression.SUFFIX) if compress else self.plain
+        # Never over a file that is there: two payload files of one name are a mistake in the caller.
+        stream: BinaryIO = self.stack.enter_context(self.stored.open("xb"))
+        self.bytes_stored = _Hashing(stream)
+        if not compress:
+            return self.bytes_stored
+        writer = compression.compressor(self.bytes_stored)
+        return self.stack.enter_context(writer)
+
+    def write(self, data: bytes, /) -> int:
+        if self.sink is None:
+            self.held += data
+            if len(self.held) <= compression.THRESHOLD:
+                return len(data)
+            self.sink = self._open(compress=compression.is_text(bytes(self.held[:_CHUNK])))
+            data, self.held = bytes(self.held), bytearray()
+        self.sink.write(data)
+        return len(data)
+
+    def finish(self) -> str:
+        """Flush all and return the hexadecimal digest of the bytes as stored."""
+        if self.sink is None:
+            self.sink = self._open(compress=False)
+            self.sink.write(bytes(self.held))
+        self.stack.close()
+        assert self.bytes_stored is not None  # noqa: S101 - `_open` has set it
+        return self.bytes_stored.sha256.hexdigest()
+
+
+@dataclass(kw_only=True)
+class Payload:
+    """A payload in the making, below `bag/data`. Every path given is relative to `data/`."""
+
+    bag: Path
+    files: list[File] = field(default_factory=list)
+    _digests: dict[str, str] = field(default_factory=dict)
+    _taken: set[str] = field(default_factory=set)
+
+    @contextmanager
+    def writer(self, path: str, role: Role | None, *, name: str | None = None) -> Iterator[Sink]:
+        """Open a payload file for writing; it is indexed when the block ends without an error."""
+        target = self.bag / bag.PAYLOAD / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            deferring = _Deferring(target, stack)
+            content = _Hashing(deferring)
+            yield content
+            stored_digest = deferring.finish()
+        stored = deferring.stored.relative_to(self.bag / bag.PAYLOAD).as_posix()
+        self._digests[f"{bag.PAYLOAD}/{stored}"] = stored_digest
+        self._taken.update({path.lower(), stored.lower()})
+        if role is not None:
+            digest = "sha256:" + content.sha256.hexdigest()
+            self.files.append(File(path=path, role=role, size=content.size, digest=digest, stored=stored, name=name))
+
+    def add(self, path: str, role: Role | None, data: bytes | Iterable[bytes]) -> None:
+        """Write a payload file from bytes, or from pieces of it."""
+        with self.writer(path, role) as sink:
+            for piece in (data,) if isinstance(data, bytes) else data:
+                sink.write(piece)
+
+    def add_file(self, source: Path, path: PurePosixPath, role: Role) -> str:
+        """Copy a file byte for byte, under a name that can be stored; returns that name.
+
+        Raises:
+            OSError: it cannot be read, or is a link.
+        """
+        stored = paths.storable(path, self._taken)
+        name = str(path) if stored != str(path) else None
+        with (
+            os.fdopen(os.open(source, bag.NO_LINK), "rb", buffering=0) as stream,
+            self.writer(stored, role, name=name) as sink,
+        ):
+            while chunk := stream.read(_CHUNK):
+                sink.write(chunk)
+        return stored
+
+    def free_name(self, path: str) -> str:
+        """Find the storable name, not yet taken, that is nearest to `path`."""
+        return paths.storable(PurePosixPath(path), self._taken)
+
+    def seal(
+        self,
+        record: Record,
+        *,
+        results: Results,
+        environment: Environment,
+        sources: list[Source],
+        label: Label,
+        captured: str,
+        agent: str,
+    ) -> Sealed:
+        """Add what is derived from the record, write the tag files and make everything read-only.
+
+        `captured` is the present time (UTC), `agent` the program that captures; both stay out of the identity.
+        """
+        record = msgspec.structs.replace(record, files=sorted(self.files, key=lambda file: file.path))
+        self.add(README, None, readme.text(record, results).encode())
+        self.add(SCRIPT, None, reproduce_script.text(record, environment, sources).encode())
+        for name in sorted(schemas.TYPES):
+            self.add(f"schemas/{schemas.file_name(name)}", None, schemas.published(name))
+        self.add(RECORD, None, canonical.record(record))
+        content = bag.content_digest(uncompressed(record, self._digests, self.bag))
+        octets = sum((self.bag / path).stat().st_size for path in self._digests)
+        identity = bag.identity_of(bag.render_manifest(self._digests))
+        info = BagInfo(
+            bundle_id=naming.bundle_id(record, identity),
+            bagging_date=captured,
+            payload_octets=octets,
+            payload_files=len(self._digests),
+            content_digest=content,
+            name=label.name,
+            note=label.note,
+            tags=label.tags,
+            agent=agent,
+        )
+        bag.seal(self.bag, self._digests, info)
+        for path in (*self._digests, *bag.TAG_FILES):
+            (self.bag / path).chmod(0o444)
+        return Sealed(path=self.bag, bundle_id=info.bundle_id, identity=identity, content_digest=content)
+
+
+def uncompressed(record: Record, digests: dict[str, str], folder: Path) -> Iterator[tuple[str, int, str]]:
+    """Yield (path, size, digest) of every payload file as it is before compression, for the content digest.
+
+    `digests` is the manifest; files that the record does not index are stored as they are.
+    """
+    indexed = {file.stored: file for file in record.files}
+    for stored, digest in digests.items():
+        path = stored.removeprefix(bag.PAYLOAD + "/")
+        file = indexed.get(path)
+        if file is None:
+            yield path, (folder / stored).stat().st_size, "sha256:" + digest
+        else:
+            yield file.path, file.size, file.digest
