@@ -17,12 +17,20 @@ class Package(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(examples=["lm_eval"])]
     version: str
     record_digest: Annotated[
-        Digest | None, Meta(description="digest of its RECORD, the list of installed files and their digests")
+        Digest | None,
+        Meta(
+            description="digest of what its RECORD says of the installed files, the same wherever and by whatever it "
+            "was installed: over the sorted lines `path,digest,size`, joined by newlines, without compiled files, "
+            "scripts and what installers add (RECORD, INSTALLER, REQUESTED, direct_url.json, provenance_url.json, "
+            "uv_build.json, uv_cache.json). null where there is no RECORD, and for an editable install, whose files "
+            "are in `source/`"
+        ),
     ] = None
     direct_url: Annotated[
         Json, Meta(description="its `direct_url.json` (PEP 610), credentials removed, when it came from no index")
     ] = None
     editable: bool = False
+    from_system: Annotated[bool, Meta(description="it belongs to the operating system, not to an environment")] = False
 
 
 class Interpreter(Struct, frozen=True, kw_only=True):
@@ -58,7 +66,19 @@ class Environment(Struct, frozen=True, kw_only=True):
     loaded_from_cache: Annotated[
         list[str], Meta(description="files read from a Hugging Face cache; the path holds the revision")
     ] = []
-    hosts: Annotated[list[str], Meta(description="hosts the evaluation connected to")] = []
+    hosts: Annotated[
+        list[str], Meta(description="`host:port` that the evaluation connected to, or tried to, as the program gave it")
+    ] = []
+    lookups: Annotated[
+        list[str],
+        Meta(description="`host:port` whose addresses the evaluation looked up", examples=[["localhost:8000"]]),
+    ] = []
+    determinism: Annotated[
+        dict[str, str],
+        Meta(
+            description="variables that steer seeds and determinism, as they were when the evaluation's process ended"
+        ),
+    ] = {}
     torch: Annotated[dict[str, Json], Meta(description="what torch says of itself, when it was loaded")] = {}
     platform: Annotated[dict[str, str] | None, Meta(description="operating system; null when it is not known")] = None
     hardware: Annotated[dict[str, Json] | None, Meta(description="CPU, memory, GPUs; null when not known")] = None

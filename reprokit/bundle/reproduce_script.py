@@ -26,7 +26,6 @@ set -euo pipefail
 """
 
 _WORKSPACE = """\
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 workspace=${1:-$(mktemp -d)}
 mkdir -p "$workspace"
 workspace=$(cd "$workspace" && pwd -P)
@@ -116,8 +115,14 @@ def _command(again: Rerun) -> str:
     return "\n".join(lines) + "\n"
 
 
-def text(record: Record, environment: Environment, sources: list[Source]) -> str:
-    """Write the script for a record; it says so, and stops, where the run cannot be rebuilt."""
+_HERE = 'here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)'
+
+
+def text(record: Record, environment: Environment, sources: list[Source], *, payload: str | None = None) -> str:
+    """Write the script for a record; it says so, and stops, where the run cannot be rebuilt.
+
+    It looks for the bundle's files beside itself, or in the folder `payload`.
+    """
     again = rerun.plan(record, sources)
     if again.obstacles:
         reasons = "".join(
@@ -125,5 +130,10 @@ def text(record: Record, environment: Environment, sources: list[Source]) -> str
         )
         return f"{_HEAD}\n{reasons}exit 21\n"
     source = rerun.main_source(record, sources)
-    parts = [_HEAD, _WORKSPACE, _source(source) if source else "# Source: the command was not run in a git checkout.\n"]
+    here = _HERE if payload is None else f"here={shlex.quote(payload)}"
+    parts = [
+        _HEAD,
+        f"{here}\n{_WORKSPACE}",
+        _source(source) if source else "# Source: the command was not run in a git checkout.\n",
+    ]
     return "\n".join([*parts, _environment(environment), _command(again)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import Meta, Struct
@@ -36,6 +37,8 @@ class SecretSlot(Struct, frozen=True, kw_only=True):
 Score: TypeAlias = bool | int | float | NotScored
 Argument: TypeAlias = str | list[str | SecretSlot]
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def not_finite(number: float) -> NotScored:
     """Name a float that JSON has no token for: `nan`, `infinity` or `-infinity`."""
@@ -63,12 +66,23 @@ def as_score(value: object) -> Score | None:
 
 
 def as_json(value: Json) -> Json:
-    """Copy a decoded JSON value with every non-finite number replaced by its `not_scored` form."""
+    r"""Copy a decoded JSON value so that it can be written again, whatever a foreign file held.
+
+    A non-finite number becomes its `not_scored` form; half of a surrogate pair, which `"\ud800"` decodes to and UTF-8
+    has no bytes for, becomes U+FFFD; a whole number beyond 64 bits, which readers round or refuse, becomes its digits.
+
+    Raises:
+        RecursionError: it is nested deeper than Python can follow.
+    """
     match value:
+        case str():
+            return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+        case int() if not -(2**63) <= value < 2**64:
+            return str(value)
         case float() if not math.isfinite(value):
             return {"not_scored": not_finite(value).not_scored}
         case dict():
-            return {str(key): as_json(item) for key, item in value.items()}
+            return {as_json(str(key)): as_json(item) for key, item in value.items()}
         case list() | tuple():
             return [as_json(item) for item in value]
         case _:

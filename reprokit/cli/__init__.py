@@ -1,0 +1,93 @@
+"""The command line: parse, call one thing, show what it returned. Click lives here and nowhere else."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+import reprokit
+from reprokit.cli.messages import explain_failure, say
+from reprokit.errors import ExitCode
+
+# Named here with its one line so that `--help` need not import a command to list it.
+COMMANDS = {
+    "init": "Make an archive, or adopt a git or DVC repository as one.",
+    "capture": "Run an evaluation and keep it as a bundle.",
+    "list": "List the bundles of the archive.",
+    "show": "Show what a bundle holds.",
+    "status": "Say how the archive is doing, and what is unfinished.",
+    "validate": "Prove that bundles are whole: every byte, every record.",
+    "reproduce": "Rebuild a bundle's run, run it again, and compare.",
+    "diff": "Say what differs between two bundles.",
+}
+
+EPILOG = """\b
+Example:
+  reprokit capture -- lm_eval run --model dummy --tasks toy --output_path out --log_samples
+  reprokit show latest
+  reprokit reproduce latest --plan
+
+Exit codes: 0 fine, 1 differences or findings, 2 usage; `docs/reference.md` lists the rest."""
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name the commands in the order in which one meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"reprokit.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(reprokit.__version__, prog_name="reprokit")
+def commands() -> None:
+    """Make a model evaluation outlive the machine it ran on.
+
+    Put `reprokit capture --` in front of the command you already use. The run comes out as a sealed bundle that anyone
+    can check with sha256sum, and that can be reproduced and compared years later.
+    """
+
+
+def _run() -> int:
+    try:
+        status = commands.main(prog_name="reprokit", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("reprokit: interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output is gone, `| head` for one: there is nobody left to tell.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + 13
+    except Exception as error:  # noqa: BLE001 - the one boundary that turns failures into text and an exit status
+        return explain_failure(error)
+    return status if isinstance(status, int) else ExitCode.FINE
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    sys.exit(_run())

@@ -1,0 +1,76 @@
+# Two commands need nothing but Python >= 3.11, git and make: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format schemas docs requirements dev clean examples
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit("reprokit needs Python 3.11 or later; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: .venv/python requirements/run.txt pyproject.toml
+	@echo "installing reprokit into .venv"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt 2>&1 | { grep -v '^WARNING' || true; }
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . 2>&1 | { grep -v '^WARNING' || true; }
+	@touch $@
+
+.venv/dev: .venv/run requirements/dev.txt
+	@echo "installing the tools of the tests and checks into .venv"
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.demo/lm-eval/ready: .venv/run requirements/lm-eval.txt
+	@echo "installing lm-eval into an environment of its own"
+	@mkdir -p .demo
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python .demo/lm-eval
+	@$(BIN)/uv pip install -q --python .demo/lm-eval/bin/python --require-hashes -r requirements/lm-eval.txt
+	@touch $@
+
+dev: .venv/dev .demo/lm-eval/ready ## Make everything one needs to work on reprokit
+
+demo: .venv/run .demo/lm-eval/ready ## Capture, check, reproduce and compare a real evaluation
+	@bash examples/demo.sh
+
+test: .venv/dev .demo/lm-eval/ready ## Run the tests
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report --skip-covered --skip-empty
+
+lint: .venv/dev ## Format, style, types, layers, words, docs
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache | tail -n 4
+	@$(BIN)/typos
+	@$(BIN)/cog --check -P docs/*.md
+	@$(BIN)/check-jsonschema --check-metaschema schemas/v1/*.json
+
+check: lint test ## What CI runs
+
+format: .venv/dev ## Format the code and bring schemas and docs up to date
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+	@$(MAKE) -s schemas docs
+
+schemas: .venv/dev ## Write schemas/v1 from the record types
+	@$(BIN)/python schemas/generate.py
+
+docs: .venv/dev ## Write each --help into the docs
+	@$(BIN)/cog -r -P docs/*.md
+
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --no-header --no-annotate
+requirements: .venv/run ## Pin what is installed, anew
+	@$(COMPILE) pyproject.toml requirements/run.in -o requirements/run.txt
+	@$(COMPILE) pyproject.toml requirements/run.in requirements/dev.in -o requirements/dev.txt
+	@$(COMPILE) requirements/lm-eval.in -o requirements/lm-eval.txt
+
+clean: ## Remove everything that the other targets made
+	@rm -rf .venv .demo .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,0 +1,245 @@
+"""Capturing a command while it runs, without ever touching it.
+
+Whatever fails on reprokit's side, before or after the run, is kept as the outcome's `failure`: the evaluation is
+started all the same, its status and its files stay its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.archive.location import Archive
+from reprokit.archive.publication import BAG, Publication, publish, stage
+from reprokit.archive.registration import Folding, fold
+from reprokit.bundle.environment import Environment
+from reprokit.bundle.finding import Finding, finding
+from reprokit.bundle.record import Input, Invocation, Output, Run
+from reprokit.bundle.writing import Label
+from reprokit.capture import arguments, outputs, process
+from reprokit.capture.assembly import Observed, assemble, with_tree_after
+from reprokit.capture.outputs import Snapshot
+from reprokit.capture.process import Ended
+from reprokit.errors import CannotStartError
+from reprokit.harnesses import table
+from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.script import Script
+from reprokit.probes import environment as environments
+from reprokit.probes import interpreter, launcher, secrets, source, variables
+from reprokit.probes.secrets import Secrets
+from reprokit.probes.source import ObservedSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be run and captured.
+
+    `environment` and `home` are the caller's, `results` and `samples` name the files of a script, `harness` an adapter
+    by name; `reproduces` is the identity of the bundle that this run reproduces.
+    """
+
+    argv: tuple[str, ...]
+    directory: Path
+    environment: Mapping[str, str]
+    home: Path
+    label: Label
+    harness: str | None = None
+    results: Path | None = None
+    samples: tuple[Path, ...] = ()
+    reproduces: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How the evaluation ended, and what became of its capture.
+
+    `failure` is what went wrong on reprokit's side, if anything; `places` is where the evaluation wrote its outputs.
+    """
+
+    ended: Ended
+    published: tuple[Publication, ...] = ()
+    folding: Folding | None = None
+    failure: Exception | None = None
+    places: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """What is known before the command starts."""
+
+    archive: Archive
+    staging: Path
+    harness: Harness
+    named: list[Output]
+    places: list[Path]
+    before: Snapshot
+    source: ObservedSource | None
+    root: Path | None
+    inputs: list[Input]
+    secrets: Secrets
+
+    @property
+    def probes(self) -> Path:
+        return self.staging / "probes"
+
+    @property
+    def logs(self) -> Path:
+        return self.staging / "logs"
+
+
+def choose_harness(argv: Sequence[str], name: str | None, results: Path | None, samples: tuple[Path, ...]) -> Harness:
+    """Choose the adapter: the named one, the script's when its files are named, else the one that knows the command."""
+    if name not in {None, "script"}:
+        chosen = table.by_name(name)
+        if chosen is not None:
+            return chosen
+    if results is None and not samples and name is None:
+        recognised = table.by_argv(argv)
+        if recognised is not None:
+            return recognised
+    return Script(results=results, samples=samples)
+
+
+def _prepare(request: Request, find_archive: Callable[[], Archive]) -> _Prepared:
+    archive = find_archive()
+    staging = stage(archive, {"description": f"capture of `{Path(request.argv[0]).name}`"})
+    harness = choose_harness(request.argv, request.harness, request.results, request.samples)
+    named = harness.outputs(request.argv)
+    places = [request.directory / output.path for output in named]
+    for folder in ("probes", "logs", "source", "scratch"):
+        (staging / folder).mkdir()
+    observed = source.observe(request.directory, outputs=places, into=staging / "source")
+    root = Path(observed.source.root) if observed else None
+    return _Prepared(
+        archive=archive,
+        staging=staging,
+        harness=harness,
+        named=named,
+        places=places,
+        before=outputs.snapshot(places),
+        source=observed,
+        root=root,
+        inputs=arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root),
+        secrets=secrets.collect(request.environment, request.home),
+    )
+
+
+def _invocation(request: Request, prepared: _Prepared, environment: Environment) -> Invocation:
+    root = prepared.root
+    program = arguments.program(
+        request.argv[0],
+        directory=request.directory,
+        environment=request.environment,
+        interpreter=environment.interpreter,
+        source=root,
+    )
+    inside = root is not None and request.directory.resolve().is_relative_to(root.resolve())
+    relative = request.directory.resolve().relative_to(root.resolve()).as_posix() if root and inside else "."
+    return Invocation(
+        argv=secrets.redact_argv(request.argv, prepared.secrets),
+        program=program.path,
+        program_in=program.lies_in,
+        working_directory=str(request.directory),
+        source=prepared.source.source.name if prepared.source and inside else None,
+        directory_in_source=relative,
+        environment_variables=variables.observe(request.environment),
+        inputs=prepared.inputs,
+        outputs=prepared.named,
+    )
+
+
+def _ending(ended: Ended) -> tuple[Finding, ...]:
+    if ended.exit_code == 0:
+        return ended.findings
+    how = f"signal {ended.signal}" if ended.signal else f"exit status {ended.exit_code}"
+    return (*ended.findings, finding("W310", "bundle.json", how))
+
+
+def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
+    environment = environments.observe(prepared.probes, request.argv, request.environment, request.directory)
+    looked_at: tuple[ObservedSource, ...] = ()
+    if prepared.source is not None:
+        after = source.tree_of(request.directory, outputs=prepared.places)
+        looked_at = (with_tree_after(prepared.source, after),)
+    return Observed(
+        origin="live",
+        invocation=_invocation(request, prepared, environment),
+        run=Run(
+            started=ended.started,
+            ended=ended.ended,
+            exit_code=ended.exit_code,
+            signal=ended.signal,
+            complete=False,
+            host=environments.host(),
+            launcher=launcher.observe(request.environment),
+            resources=ended.resources,
+            streams=ended.streams,
+        ),
+        environment=environment,
+        sources=looked_at,
+        secrets=prepared.secrets,
+        logs={name: path for name, path in (("stdout", ended.stdout), ("stderr", ended.stderr)) if path is not None},
+        findings=_ending(ended),
+        reproduces=request.reproduces,
+    )
+
+
+def _runs(prepared: _Prepared) -> list[FoundRun | None]:
+    found = outputs.new_runs(prepared.harness, prepared.places, prepared.before)
+    return list(found) or [outputs.left_behind(prepared.places, prepared.before)]
+
+
+def _finish(request: Request, prepared: _Prepared, ended: Ended) -> tuple[tuple[Publication, ...], Folding]:
+    observed = _observe(request, prepared, ended)
+    published: list[Publication] = []
+    for run in _runs(prepared):
+        staged = stage(prepared.archive, {"description": f"bundle of `{Path(request.argv[0]).name}`"})
+        assemble(staged / BAG, observed, prepared.harness, run, request.label, scratch=prepared.staging / "scratch")
+        published.append(publish(prepared.archive, staged))
+    shutil.rmtree(prepared.staging, ignore_errors=True)
+    return tuple(published), fold(prepared.archive)
+
+
+def capture_command(request: Request, find_archive: Callable[[], Archive]) -> Outcome:
+    """Run a command, its streams, signals and status untouched, and capture it as one bundle a run.
+
+    `find_archive` is called before the command starts; should it fail, the command runs all the same.
+
+    Raises:
+        CannotStartError: the command could not be started; nothing ran.
+    """
+    prepared: _Prepared | None = None
+    failure: Exception | None = None
+    try:
+        prepared = _prepare(request, find_archive)
+    except Exception as error:  # noqa: BLE001 - the evaluation is started whatever failed here; the failure is told
+        failure = error
+    if prepared is None:
+        ended = process.run(request.argv, environment=request.environment, directory=_directory(request), logs=None)
+        return Outcome(ended=ended, failure=failure, places=_places(request))
+    try:
+        environment = interpreter.child_environment(request.environment, prepared.probes)
+        ended = process.run(request.argv, environment=environment, directory=_directory(request), logs=prepared.logs)
+    except CannotStartError:
+        shutil.rmtree(prepared.staging, ignore_errors=True)
+        raise
+    try:
+        published, folding = _finish(request, prepared, ended)
+    except Exception as error:  # noqa: BLE001 - the evaluation is over and keeps its status; the failure is told
+        return Outcome(ended=ended, failure=error, places=tuple(prepared.places))
+    return Outcome(ended=ended, published=published, folding=folding, places=tuple(prepared.places))
+
+
+def _directory(request: Request) -> Path | None:
+    # Entering the directory that we are in is not always possible: it may be gone, or not be searchable.
+    return None if request.directory == Path.cwd() else request.directory
+
+
+def _places(request: Request) -> tuple[Path, ...]:
+    try:
+        harness = choose_harness(request.argv, request.harness, request.results, request.samples)
+        return tuple(request.directory / output.path for output in harness.outputs(request.argv))
+    except Exception:  # noqa: BLE001 - only a hint is at stake
+        return ()

@@ -1,0 +1,136 @@
+"""`reprokit capture`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import click
+
+from reprokit.archive.publication import Publication
+from reprokit.archive.registration import Folding
+from reprokit.bundle.reading import open_bundle
+from reprokit.bundle.writing import Label
+from reprokit.capture import process
+from reprokit.capture.finished import capture_finished, find_runs
+from reprokit.capture.live import Outcome, Request, capture_command
+from reprokit.cli.messages import explain_failure, say
+from reprokit.cli.options import archive_option, find_archive
+from reprokit.errors import ExitCode, UsageError
+from reprokit.harnesses import table
+from reprokit.probes import secrets
+
+HARNESSES = [*(harness.name for harness in table.HARNESSES), "script"]
+
+
+@click.command(
+    "capture",
+    short_help="Run an evaluation and keep it as a bundle.",
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
+)
+@click.option("--from", "finished", type=click.Path(path_type=Path), help="Capture outputs that already exist instead.")
+@click.option("--name", help="What to call the bundle.")
+@click.option("--tag", "tags", multiple=True, help="A label to find it by. May be given more than once.")
+@click.option("--note", help="A line about it.")
+@click.option("--harness", type=click.Choice(HARNESSES), help="Who evaluates, when it cannot be seen.")
+@click.option("--results", type=click.Path(path_type=Path), help="The metrics file that your own program writes.")
+@click.option("--samples", multiple=True, type=click.Path(path_type=Path), help="A samples file that it writes.")
+@click.option("--strict", is_flag=True, help="Exit with 23 when the evaluation succeeds and its capture does not.")
+@archive_option
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
+def command(
+    finished: Path | None,
+    name: str | None,
+    tags: tuple[str, ...],
+    note: str | None,
+    harness: str | None,
+    results: Path | None,
+    samples: tuple[Path, ...],
+    strict: bool,
+    archive: Path | None,
+    argv: tuple[str, ...],
+) -> int:
+    """Run COMMAND and keep the run as a sealed bundle: results, samples, environment, git state, invocation.
+
+    The command's input, output, signals and exit status are its own, whatever happens to the capture: reprokit exits
+    with the command's status, or 125 when it could not be started. lm-eval and lmms-eval are recognised; for a program
+    of your own, name the files it writes.
+
+    \b
+    Examples:
+      reprokit capture -- lm_eval run --model hf --model_args pretrained=org/model --tasks gsm8k \\
+          --output_path out --log_samples
+      reprokit capture --results metrics.json --samples predictions.jsonl -- python evaluate.py
+      reprokit capture --from out --tag paper
+    """
+    label = Label(name=name, tags=tags, note=note)
+    if (finished is None) == (not argv):
+        raise UsageError(
+            "capture needs a command after `--`, or `--from` with finished outputs",
+            hint="see `reprokit capture --help`",
+        )
+    if finished is not None:
+        return _from(finished, harness, results, samples, label, archive)
+    request = Request(
+        argv=argv,
+        directory=Path.cwd(),
+        environment=dict(os.environ),
+        home=Path.home(),
+        label=label,
+        harness=harness,
+        results=results,
+        samples=samples,
+    )
+    outcome = capture_command(request, lambda: find_archive(archive, create=True))
+    _tell(outcome)
+    if strict and outcome.failure is not None and outcome.ended.exit_code == 0:
+        return ExitCode.CAPTURE_FAILED
+    process.exit_like(outcome.ended)
+
+
+def _from(
+    place: Path,
+    harness: str | None,
+    results: Path | None,
+    samples: tuple[Path, ...],
+    label: Label,
+    archive: Path | None,
+) -> int:
+    runs = find_runs(place, harness=harness, results=results, samples=samples)
+    known = secrets.collect(os.environ, Path.home())
+    folding = capture_finished(
+        find_archive(archive, create=True), runs, secrets=known, label=label, told=_tell_publication
+    )
+    _tell_folding(folding)
+    return ExitCode.FINE
+
+
+def _tell_publication(publication: Publication) -> None:
+    if not publication.new:
+        say(f"reprokit: already captured as {publication.bundle_id}")
+        return
+    bundle = open_bundle(publication.path)
+    tasks = [task for task in bundle.results.tasks if task.samples_file]
+    count = sum(task.samples_saved for task in tasks)
+    say(f"reprokit: captured {publication.bundle_id}")
+    say(f"  {len(bundle.results.metrics)} metrics, {count} samples, {len(bundle.record.findings)} findings")
+    for each in bundle.record.findings:
+        say(f"  {each.code} {each.where}: {each.message}")
+
+
+def _tell_folding(folding: Folding | None) -> None:
+    if folding is not None and folding.left:
+        say(f"reprokit: published, not yet committed: {folding.reason}; the next command does it")
+
+
+def _tell(outcome: Outcome) -> None:
+    for publication in outcome.published:
+        _tell_publication(publication)
+    _tell_folding(outcome.folding)
+    if outcome.failure is None:
+        return
+    say("reprokit: the evaluation ran and its outputs are where it wrote them, but it was NOT captured")
+    explain_failure(outcome.failure)
+    place = shlex.quote(str(outcome.places[0])) if outcome.places else "DIR"
+    say(f"hint: once that is mended, capture it with `reprokit capture --from {place}`")

@@ -1,0 +1,27 @@
+"""`reprokit init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reprokit.archive.creation import create
+
+
+@click.command("init", short_help="Make an archive, or adopt a git or DVC repository as one.")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
+def command(directory: Path) -> None:
+    """Make an archive in DIRECTORY, or adopt the git or DVC repository there as one.
+
+    An archive is a git repository with DVC in it: small records go to git, payload to DVC. `reprokit capture` makes a
+    default one by itself; make your own to keep it where your lab keeps things.
+
+    \b
+    Example:
+      reprokit init ~/evals/archive
+      export REPROKIT_ARCHIVE=~/evals/archive
+    """
+    archive = create(directory)
+    click.echo(f"{archive.root}")
+    click.echo(f"the archive is ready; use it with `--archive {directory}` or `export REPROKIT_ARCHIVE`", err=True)

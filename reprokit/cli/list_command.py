@@ -1,0 +1,59 @@
+"""`reprokit list`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reprokit.archive import catalog
+from reprokit.archive.catalog import Entry
+from reprokit.archive.registration import fold
+from reprokit.bundle.values import NotScored, Unknown
+from reprokit.cli.options import archive_option, find_archive, json_option, number, print_json, table, visible
+
+
+def _scores(entry: Entry, most: int = 3) -> str:
+    scored = [metric for metric in entry.metrics if not metric.group and not isinstance(metric.value, NotScored)]
+    shown = [f"{metric.task}/{metric.metric}={number(metric.value)}" for metric in scored[:most]]
+    rest = len(scored) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "") or "-"
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    state = "complete" if entry.complete else "incomplete"
+    label = ",".join(part for part in (entry.name, *entry.tags) if part) or "-"
+    version = "?" if isinstance(entry.harness_version, Unknown) else entry.harness_version
+    return (entry.id, visible(f"{entry.harness} {version}"), state, visible(label), visible(_scores(entry)))
+
+
+@click.command("list", short_help="List the bundles of the archive.")
+@click.option("--tag", "tags", multiple=True, help="Only bundles with this tag. May be given more than once.")
+@click.option("--model", help="Only bundles of a model whose name contains this.")
+@click.option("--harness", help="Only bundles of this harness.")
+@archive_option
+@json_option
+def command(tags: tuple[str, ...], model: str | None, harness: str | None, archive: Path | None, as_json: bool) -> None:
+    """List the bundles of the archive, oldest run first, from the catalog alone: no payload is read.
+
+    \b
+    Examples:
+      reprokit list --tag paper
+      reprokit list --json | jq -r '.[].id'
+    """
+    place = find_archive(archive)
+    fold(place)
+    entries = [
+        entry
+        for entry in catalog.entries(place)
+        if set(tags) <= set(entry.tags)
+        and (model is None or any(model in each.name for each in entry.models))
+        and harness in {None, entry.harness}
+    ]
+    if as_json:
+        print_json(entries)
+        return
+    for line in table([_row(entry) for entry in entries]):
+        click.echo(line)
+    if not entries:
+        click.echo("no bundles; `reprokit capture -- COMMAND` makes one", err=True)

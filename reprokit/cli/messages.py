@@ -1,0 +1,50 @@
+"""What reprokit tells people: on stderr, an error with its way out, never a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import click
+
+import reprokit
+from reprokit import clock
+from reprokit.errors import ExitCode, ReprokitError
+
+
+def say(text: str) -> None:
+    """Tell something on stderr; a reader that is gone is no reason to fail."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(text, err=True)
+
+
+def explain(error: ReprokitError) -> None:
+    """Tell an error and what to do about it."""
+    say(f"reprokit: {error.message}")
+    if error.hint:
+        say(f"hint: {error.hint}")
+
+
+def crash_report(error: BaseException) -> Path:
+    """Write down a failure that is reprokit's own, and return where. It holds code lines, no values."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    text = f"reprokit {reprokit.__version__}, Python {sys.version}\n\n{frames}\n{type(error).__name__}\n"
+    descriptor, name = tempfile.mkstemp(prefix=f"reprokit-crash-{clock.compact(clock.now())}-", suffix=".txt")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as report:
+        report.write(text)
+    return Path(name)
+
+
+def explain_failure(error: BaseException) -> int:
+    """Tell any failure, and return the exit status it stands for."""
+    if isinstance(error, ReprokitError):
+        explain(error)
+        return error.exit_code
+    say(f"reprokit: this is a bug in reprokit: {type(error).__name__}: {error}")
+    with contextlib.suppress(OSError):
+        say(f"hint: please report it with `{crash_report(error)}`")
+    return ExitCode.BUG

@@ -1,0 +1,73 @@
+"""Options that several commands share, and how they show what they return."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from reprokit.archive.location import Archive, locate
+from reprokit.archive.references import resolve
+from reprokit.bundle import canonical
+from reprokit.bundle.reading import Bundle, open_bundle
+from reprokit.errors import NotFoundError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+archive_option = click.option(
+    "--archive",
+    "archive",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The archive. Default: REPROKIT_ARCHIVE, `archive` in reprokit.toml, or your default archive.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, its shape documented.")
+
+
+def find_archive(named: Path | None, *, create: bool = False) -> Archive:
+    """Find the archive that a command is to work on."""
+    return locate(named, environment=os.environ, directory=Path.cwd(), create=create)
+
+
+def find_bundle(reference: str, named: Path | None) -> Bundle:
+    """Open the bundle that a reference means: an id, a prefix, a path, or `latest`."""
+    try:
+        archive = find_archive(named)
+    except NotFoundError:
+        # A path to a bundle needs no archive.
+        if not Path(reference).exists():
+            raise
+        archive = None
+    return open_bundle(resolve(reference, archive))
+
+
+def print_json(value: object) -> None:
+    """Print a value as canonical JSON."""
+    click.echo(canonical.record(value).decode(), nl=False)
+
+
+def table(rows: list[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Align rows of cells in columns; the columns in `right` hold numbers."""
+    if not rows:
+        return []
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def number(value: float) -> str:
+    """Write a score for a table."""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def visible(text: str) -> str:
+    """Make text from a bundle safe for a terminal: no control characters reach it."""
+    return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)

@@ -1,0 +1,147 @@
+"""`reprokit show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from reprokit.bundle import canonical
+from reprokit.bundle.reading import Bundle
+from reprokit.bundle.readme import written
+from reprokit.bundle.record import Record
+from reprokit.bundle.results import Metric, Results
+from reprokit.bundle.values import NotScored, Unknown
+from reprokit.cli.options import archive_option, find_bundle, json_option, number, print_json, table, visible
+
+_SAMPLES = 5
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """What `reprokit show --json` prints: `bundle.json` and `results.json` with where the bundle lies."""
+
+    id: str
+    identity: str
+    path: str
+    captured: str
+    name: str | None
+    tags: list[str]
+    note: str | None
+    record: Record
+    results: Results
+
+
+def _known(value: object) -> str:
+    return f"unknown ({value.unknown})" if isinstance(value, Unknown) else str(value)
+
+
+def _ending(record: Record) -> str:
+    how = f"signal {record.run.signal}" if record.run.signal else f"exit status {_known(record.run.exit_code)}"
+    return how if record.run.complete else f"{how}, INCOMPLETE"
+
+
+def _sources(record: Record) -> Iterator[tuple[str, str]]:
+    if isinstance(record.sources, Unknown):
+        yield "source", _known(record.sources)
+        return
+    for source in record.sources:
+        state = " with uncommitted changes" if source.dirty else ""
+        yield "source", f"{source.name} at {(source.commit or 'no commit')[:12]}{state}"
+
+
+def _facts(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    record, info = bundle.record, bundle.info
+    argv = record.invocation.argv
+    yield "bundle", info.bundle_id
+    yield "path", str(bundle.path)
+    yield "identity", bundle.identity
+    for name, value in (("name", info.name), ("tags", ", ".join(info.tags)), ("note", info.note)):
+        if value:
+            yield name, value
+    yield "command", _known(argv) if isinstance(argv, Unknown) else " ".join(written(each) for each in argv)
+    yield "ran", f"{_known(record.run.started)} to {_known(record.run.ended)}, {_ending(record)}"
+    yield "harness", f"{record.harness.name} {_known(record.harness.version)}"
+    for model in record.subject.models:
+        yield "model", f"{model.name}, revision {_known(model.revision)}"
+    yield from _sources(record)
+    if record.environment_summary:
+        yield "environment", ", ".join(f"{name} {value}" for name, value in sorted(record.environment_summary.items()))
+    if record.reproduces:
+        yield "reproduces", record.reproduces
+
+
+def _score(value: object) -> str:
+    if isinstance(value, NotScored):
+        return f"not scored ({value.not_scored})"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _metric_row(metric: Metric) -> tuple[str, ...]:
+    stderr = "" if metric.stderr is None else f"± {_score(metric.stderr)}"
+    task = f"{metric.task} (group)" if metric.group else metric.task
+    count = "" if metric.n is None else str(metric.n)
+    return tuple(
+        visible(cell) for cell in (task, metric.metric, metric.filter or "", _score(metric.value), stderr, count)
+    )
+
+
+def _lines(bundle: Bundle) -> Iterator[str]:
+    for name, text in _facts(bundle):
+        yield f"{name:<12} {visible(text)}"
+    rows = [_metric_row(metric) for metric in bundle.results.metrics]
+    if rows:
+        yield ""
+        yield from table([("task", "metric", "filter", "value", "stderr", "n"), *rows], right=frozenset({3, 5}))
+    saved = [task for task in bundle.results.tasks if task.samples_file]
+    if saved:
+        yield ""
+        yield "samples      " + ", ".join(f"{visible(task.name)} {task.samples_saved}" for task in saved)
+    for kept in bundle.record.withheld:
+        yield f"withheld     {visible(kept.path)}: {visible(kept.reason)}"
+    for found in bundle.record.findings:
+        yield f"{found.code}         {visible(found.where)}: {visible(found.message)}"
+
+
+@click.command("show", short_help="Show what a bundle holds.")
+@click.argument("reference", metavar="REF")
+@click.option(
+    "--samples", "task", metavar="TASK", help=f"Print samples of a task as JSON lines, {_SAMPLES} unless --all."
+)
+@click.option("--all", "all_samples", is_flag=True, help="With --samples: print every one.")
+@archive_option
+@json_option
+def command(reference: str, task: str | None, all_samples: bool, archive: Path | None, as_json: bool) -> None:
+    """Show the bundle REF: an id, a unique beginning of one, a path, or `latest`.
+
+    \b
+    Examples:
+      reprokit show latest
+      reprokit show 20261124T1 --samples toy_mc | jq .responses
+      reprokit show latest --json | jq '.results.metrics'
+    """
+    bundle = find_bundle(reference, archive)
+    if task is not None:
+        samples = bundle.samples(task)
+        for sample in samples if all_samples else islice(samples, _SAMPLES):
+            click.echo(canonical.line(sample).decode())
+        return
+    if as_json:
+        info = bundle.info
+        shown = Shown(
+            id=info.bundle_id,
+            identity=bundle.identity,
+            path=str(bundle.path),
+            captured=info.bagging_date,
+            name=info.name,
+            tags=list(info.tags),
+            note=info.note,
+            record=bundle.record,
+            results=bundle.results,
+        )
+        print_json(shown)
+        return
+    for line in _lines(bundle):
+        click.echo(line)

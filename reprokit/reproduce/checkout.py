@@ -1,0 +1,282 @@
+"""A source record becomes a checkout again: an isolated clone at the commit, patched to exactly the recorded tree.
+
+What a record says is foreign: addresses, refs, patches and attributes. Git runs isolated from this person's settings,
+no hook, filter or submodule is run, and nothing reaches the working directory before the tree is the recorded one.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit import git
+from reprokit.bundle import compression
+from reprokit.bundle.source import Source
+from reprokit.bundle.values import Unknown
+from reprokit.errors import FixityError, InputMissingError, InvalidRecordError, UsageError
+from reprokit.git import GitError, GitMissingError
+
+_OBJECT_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+_SHA256_DIGITS = 64
+_SHORT = 12
+_LONGEST_HEADER_LINE = 4096
+_BUNDLE_SIGNATURE = re.compile(rb"# v[23] git bundle\n")
+# The files of the patch hold the bytes that lay on disk: no conversion may touch them again.
+_AS_IT_LIES = "* -text -ident !eol !filter !working-tree-encoding\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Somewhere that the commit may be fetched from: `name` is that of the recorded remote, if it is one."""
+
+    address: str
+    transport: str
+    name: str | None = None
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        return f"the remote `{self.name}` ({self.address})" if self.name else f"`{self.address}`"
+
+
+def restore(
+    source: Source, *, patch: Path | None, git_bundle: Path | None, origin: str | Path | None, destination: Path
+) -> None:
+    """Make a checkout whose tree is exactly the recorded one.
+
+    The commit is taken from the carried git bundle, else from `origin`, else from the recorded remotes in their order,
+    those of them that are reached over https or ssh. A git bundle that builds on a remote's history gets that first.
+
+    Args:
+        source: the record.
+        patch: the patch that the record names, plain or compressed.
+        git_bundle: the git bundle that the record names, plain or compressed.
+        origin: a clone that the caller trusts to hold the commit: a folder, or an https or ssh address.
+        destination: a folder that is empty or does not exist yet; it stays as it was when anything fails.
+
+    Raises:
+        UsageError: the destination is not empty, or `origin` is nothing to fetch from.
+        InputMissingError: the commit, or the patch, is not to be had.
+        InvalidRecordError: the record names no commit or tree, or its patch does not apply within the checkout.
+        FixityError: what came out is not the recorded tree.
+        GitError: git failed otherwise.
+    """
+    _refuse_malformed(source)
+    places = list(_places(source, origin))
+    if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
+        raise UsageError(f"`{destination}` is not a folder", hint="name a folder that does not exist yet")
+    if destination.exists() and any(destination.iterdir()):
+        raise UsageError(f"`{destination}` is not empty", hint="name a folder that does not exist yet")
+    if source.dirty and patch is None:
+        hint = "`left_out` in the source record may say why it is not in the bundle"
+        raise InputMissingError(f"the patch of the source `{source.name}` is missing", hint=hint)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{destination.name}-", dir=destination.parent) as folder:
+        clone = Path(folder).resolve() / "clone"
+        clone.mkdir()
+        _initialise(clone, source)
+        if source.commit is not None:
+            _bring(clone, source, _plain(git_bundle, folder), places)
+        _build_index(clone, source, _plain(patch, folder))
+        _write_files(clone, source)
+        if destination.exists():
+            destination.rmdir()
+        clone.replace(destination)
+
+
+def whence(source: Source, *, git_bundle: Path | None, origin: str | Path | None) -> str | Unknown:
+    """Tell where `restore` would take the commit from, without reaching for the network.
+
+    Raises:
+        UsageError: `origin` is nothing to fetch from.
+    """
+    if source.commit is None:
+        return "its patch alone: the repository had no commit"
+    places = list(_places(source, origin))
+    likely = [place for place in places if _may_have(place, source)]
+    if git_bundle is not None:
+        return "the git bundle that was captured" + (
+            f", on top of {places[0]}" if places and _is_thin(git_bundle) else ""
+        )
+    if likely:
+        return str(likely[0])
+    hint = "name a clone that has it" if origin is None else f"`{origin}` does not have it"
+    return Unknown(unknown=f"the commit {source.commit[:_SHORT]} is on no remote that is recorded; {hint}")
+
+
+def _may_have(place: _Place, source: Source) -> bool:
+    if place.transport == "file":
+        return _is_in(Path(place.address), source.commit or "")
+    return place.name is None or source.on_remote
+
+
+def _refuse_malformed(source: Source) -> None:
+    for what, name in (("commit", source.commit), ("tree", source.tree)):
+        if name is not None and not _OBJECT_NAME.fullmatch(name):
+            raise InvalidRecordError(f"the source `{source.name}` names a {what} that is none: `{name}`")
+
+
+def _places(source: Source, origin: str | Path | None) -> Iterator[_Place]:
+    """Yield where to look, the caller's place first; a recorded remote that must not be fetched from is passed over."""
+    if origin is not None:
+        path, transport = Path(origin), git.transport(str(origin))
+        if path.exists():
+            yield _Place(address=str(path.resolve()), transport="file")
+        elif transport is not None:
+            yield _Place(address=str(origin), transport=transport)
+        else:
+            hint = "name a folder that holds a git clone, or an https or ssh address"
+            raise UsageError(f"the origin `{origin}` cannot be fetched from", hint=hint)
+    for name, address in source.remotes.items():
+        if (transport := git.transport(address)) is not None:
+            yield _Place(address=address, transport=transport, name=name)
+
+
+def _is_in(path: Path, commit: str) -> bool:
+    try:
+        return git.answer(["cat-file", "-e", f"{commit}^{{commit}}"], directory=path) is not None
+    except GitMissingError:
+        raise
+    except GitError:
+        return False
+
+
+def _is_thin(git_bundle: Path) -> bool:
+    """Tell whether a git bundle builds on commits it does not hold: its header lists them with a `-`."""
+    with compression.open_stored(git_bundle) as file:
+        if not _BUNDLE_SIGNATURE.fullmatch(file.readline(_LONGEST_HEADER_LINE)):
+            return False
+        while line := file.readline(_LONGEST_HEADER_LINE):
+            if not line.startswith(b"@"):
+                return line.startswith(b"-")
+    return False
+
+
+def _run(clone: Path, *arguments: str | Path, stdin: bytes = b"", transports: Sequence[str] = ()) -> bytes:
+    return git.run(arguments, directory=clone, stdin=stdin, isolated=True, transports=transports)
+
+
+def _initialise(clone: Path, source: Source) -> None:
+    kind = "sha256" if len(source.tree) == _SHA256_DIGITS else "sha1"
+    _run(clone, "init", "--quiet", "--template=", "--initial-branch=main", f"--object-format={kind}")
+
+
+def _bring(clone: Path, source: Source, git_bundle: Path | None, places: Sequence[_Place]) -> None:
+    """Bring the commit into the clone, from the first place that has it."""
+    commit = source.commit or ""
+    tried: list[str] = []
+    if git_bundle is not None and _unbundle(clone, git_bundle, commit, tried):
+        return
+    for place in places:
+        try:
+            _fetch(clone, place, commit)
+        except GitError as error:
+            tried.append(f"{place}: {error.message}")
+            continue
+        if _has(clone, commit) or (git_bundle is not None and _unbundle(clone, git_bundle, commit, tried)):
+            _remember(clone, place, commit)
+            return
+        tried.append(f"{place} does not have it")
+    told = "; ".join(tried) or "it was on no remote, and no git bundle was captured"
+    hint = "name a clone that has it: `--source DIR` or `--source ADDRESS`"
+    raise InputMissingError(f"the commit {commit[:_SHORT]} of `{source.name}` is not to be had: {told}", hint=hint)
+
+
+def _plain(path: Path | None, folder: str) -> Path | None:
+    """Uncompress a stored file into a folder; one that is not compressed stays where it is."""
+    if path is None or path.suffix != compression.SUFFIX:
+        return path.absolute() if path else None
+    plain = Path(folder) / path.stem
+    with compression.open_stored(path) as stored, plain.open("wb") as file:
+        shutil.copyfileobj(stored, file)
+    return plain
+
+
+def _has(clone: Path, commit: str) -> bool:
+    asked = ["cat-file", "-e", f"{commit}^{{commit}}"]
+    try:
+        return git.answer(asked, directory=clone, isolated=True) is not None
+    except GitError as error:
+        if error.status is None:
+            raise
+        return False
+
+
+def _unbundle(clone: Path, git_bundle: Path, commit: str, tried: list[str]) -> bool:
+    try:
+        _run(clone, "bundle", "unbundle", git_bundle)
+    except GitError as error:
+        tried.append(f"the git bundle that was captured: {error.message}")
+        return False
+    if not _has(clone, commit):
+        tried.append("the git bundle that was captured does not have it")
+        return False
+    return True
+
+
+def _fetch(clone: Path, place: _Place, commit: str) -> None:
+    """Fetch the commit, or, from a place that only hands out branches, all of these; tags come along for `describe`."""
+    fetch = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--update-shallow"]
+    tags, branches = "+refs/tags/*:refs/tags/*", "+refs/heads/*:refs/fetched/*"
+    transports = [place.transport]
+    try:
+        _run(clone, *fetch, "--end-of-options", place.address, commit, tags, transports=transports)
+    except GitMissingError:
+        raise
+    except GitError:
+        _run(clone, *fetch, "--end-of-options", place.address, branches, tags, transports=transports)
+
+
+def _remember(clone: Path, place: _Place, commit: str) -> None:
+    """Keep which recorded remote had the commit, so that a capture in this checkout knows it as well."""
+    reference = f"refs/remotes/{place.name}/captured"
+    if place.name is None or git.answer(["check-ref-format", reference], directory=clone, isolated=True) is None:
+        return
+    _run(clone, "update-ref", reference, commit)
+    _run(clone, "config", "--local", f"remote.{place.name}.url", place.address)
+
+
+def _build_index(clone: Path, source: Source, patch: Path | None) -> None:
+    """Make the recorded tree in the index. Git refuses a patch that leads out of the checkout or through a link."""
+    if source.commit is None:
+        _run(clone, "read-tree", "--empty")
+    else:
+        _run(clone, "read-tree", source.commit)
+        _run(clone, "update-ref", "--no-deref", "HEAD", source.commit)
+    if patch is not None:
+        try:
+            _run(clone, "apply", "--cached", "--whitespace=nowarn", "--end-of-options", patch)
+        except GitMissingError:
+            raise
+        except GitError as error:
+            hint = "do not use this bundle, or restore it from another copy"
+            raise InvalidRecordError(f"the patch of `{source.name}` is refused: {error.message}", hint=hint) from error
+    tree = _run(clone, "write-tree").decode("ascii").strip()
+    if tree != source.tree:
+        what = "commit and patch give" if patch else "the commit has"
+        hint = "the bundle is damaged, or its record does not tell the truth"
+        raise FixityError(
+            f"`{source.name}` is not the tree that was captured: {what} {tree}, not {source.tree}", hint=hint
+        )
+
+
+def _write_files(clone: Path, source: Source) -> None:
+    """Write the files: those of the commit as the repository's own attributes say, those of the patch as they lay."""
+    base = source.commit or _run(clone, "hash-object", "-t", "tree", "--stdin").decode("ascii").strip()
+    listing = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=d", "--ignore-submodules=none"]
+    patched = set(_run(clone, *listing, f"{base}^{{tree}}", source.tree).split(b"\0"))
+    committed = set(_run(clone, "ls-files", "-z").split(b"\0")) - patched
+    _check_out(clone, committed)
+    attributes = clone / ".git" / "info" / "attributes"
+    attributes.parent.mkdir(exist_ok=True)
+    attributes.write_text(_AS_IT_LIES)
+    _check_out(clone, patched)
+    attributes.unlink()
+
+
+def _check_out(clone: Path, paths: Iterable[bytes]) -> None:
+    listed = b"".join(path + b"\0" for path in sorted(paths) if path)
+    _run(clone, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", stdin=listed)

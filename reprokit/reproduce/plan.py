@@ -1,0 +1,208 @@
+"""What reproducing a bundle would do, before anything is done: shown to the user, who then agrees or not."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from reprokit import clock
+from reprokit.bundle import rerun
+from reprokit.bundle.bag import sha256_of
+from reprokit.bundle.environment import Environment
+from reprokit.bundle.reading import LOCK, Bundle
+from reprokit.bundle.record import Input
+from reprokit.bundle.rerun import Part, Place, Rerun
+from reprokit.bundle.source import Source
+from reprokit.bundle.values import SecretSlot, Unknown
+from reprokit.reproduce.checkout import whence
+from reprokit.reproduce.requirements import Pin, pins
+
+SCHEMA = "https://w3id.org/reprokit/v1/plan.schema.json"
+Mode = Literal["rebuild", "current"]
+
+
+class PlannedSource(Struct, frozen=True, kw_only=True):
+    """The checkout that will be restored, and where its commit comes from."""
+
+    name: str
+    commit: str | None
+    tree: str
+    patched: bool
+    comes_from: str | Unknown
+
+
+class PlannedEnvironment(Struct, frozen=True, kw_only=True):
+    """The Python that will run the evaluation."""
+
+    mode: Mode
+    python: str | None
+    packages: int = 0
+    not_pinned: list[str] = []
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """Everything that a reproduction would do.
+
+    `command` is for people: places of the workspace in braces, secrets in angle brackets. `missing` keeps the run from
+    starting, `obstacles` make it impossible.
+    """
+
+    schema: str = SCHEMA
+    bundle: str
+    identity: str
+    command: list[str]
+    directory: str
+    source: PlannedSource | None
+    environment: PlannedEnvironment
+    variables: list[str] = []
+    not_carried_over: list[str] = []
+    secrets: list[str] = []
+    took_seconds: float | None = None
+    missing: list[str] = []
+    obstacles: list[str] = []
+
+
+def _shown(part: Part) -> str:
+    match part:
+        case Place(folder=folder, path=path):
+            return f"{{{folder}}}" + (f"/{path}" if path else "")
+        case SecretSlot(secret=name):
+            return f"<{name}>"
+        case _:
+            return part
+
+
+def _missing_inputs(inputs: list[Input], source: Source | None) -> list[str]:
+    missing: list[str] = []
+    for each in inputs:
+        if each.inside and source is not None:
+            continue
+        path = Path(each.path)
+        if not path.is_absolute():
+            missing.append(f"`{each.path}` lay outside of any git checkout and is not in the bundle")
+        elif not path.exists():
+            missing.append(f"`{each.path}` is not on this machine")
+        elif each.digest and path.is_file() and "sha256:" + sha256_of(path.resolve()) != each.digest:
+            missing.append(f"`{each.path}` is here, but with other content than the run read")
+    return missing
+
+
+def _missing(bundle: Bundle, again: Rerun, source: PlannedSource | None, environ: Mapping[str, str]) -> list[str]:
+    main = rerun.main_source(bundle.record, bundle.sources)
+    missing = _missing_inputs(bundle.record.invocation.inputs, main)
+    if source is not None and isinstance(source.comes_from, Unknown):
+        missing.append(f"the source `{source.name}`: {source.comes_from.unknown}")
+    missing += [
+        f"the secret `{name}`: set it as an environment variable" for name in again.secrets if not environ.get(name)
+    ]
+    return missing
+
+
+def carried(bundle: Bundle, path: str | None) -> Path | None:
+    """Tell where the bundle stores a file that a source record names."""
+    return bundle.stored(path) if path and bundle.has(path) else None
+
+
+def _planned_source(bundle: Bundle, source: Source | None, origin: str | None) -> PlannedSource | None:
+    if source is None:
+        return None
+    comes_from = whence(source, git_bundle=carried(bundle, source.git_bundle), origin=origin)
+    return PlannedSource(
+        name=source.name,
+        commit=source.commit,
+        tree=source.tree,
+        patched=source.patch is not None,
+        comes_from=comes_from,
+    )
+
+
+def recorded_pins(bundle: Bundle) -> tuple[list[Pin], list[str]]:
+    """Read the bundle's lock: what can be installed, and what cannot.
+
+    Raises:
+        InvalidRecordError: it holds more than pinned names.
+    """
+    return pins(bundle.read_payload(LOCK)) if bundle.has(LOCK) else ([], [])
+
+
+def _planned_environment(bundle: Bundle, environment: Environment | None, mode: Mode) -> PlannedEnvironment:
+    interpreter = environment.interpreter if environment else None
+    if mode == "current" or interpreter is None:
+        return PlannedEnvironment(mode="current", python=interpreter.version if interpreter else None)
+    installable, others = recorded_pins(bundle)
+    return PlannedEnvironment(mode="rebuild", python=interpreter.version, packages=len(installable), not_pinned=others)
+
+
+def _took(bundle: Bundle) -> float | None:
+    started, ended = bundle.record.run.started, bundle.record.run.ended
+    if isinstance(started, Unknown) or isinstance(ended, Unknown):
+        return None
+    return round((clock.parse(ended) - clock.parse(started)).total_seconds(), 1)
+
+
+def make_plan(bundle: Bundle, *, mode: Mode, origin: str | None, environ: Mapping[str, str]) -> Plan:
+    """Work out how a bundle's run would be reproduced here. Nothing is run, written or fetched.
+
+    `origin` is a clone or an address to take the source from instead of the recorded one.
+    """
+    again = rerun.plan(bundle.record, bundle.sources)
+    source = _planned_source(bundle, rerun.main_source(bundle.record, bundle.sources), origin)
+    return Plan(
+        bundle=bundle.info.bundle_id,
+        identity=bundle.identity,
+        command=["".join(_shown(part) for part in argument) for argument in again.argv],
+        directory=_shown(again.directory),
+        source=source,
+        environment=_planned_environment(bundle, bundle.environment, mode),
+        variables=[f"{name}={''.join(_shown(part) for part in parts)}" for name, parts in again.variables],
+        not_carried_over=list(again.dropped),
+        secrets=list(again.secrets),
+        took_seconds=_took(bundle),
+        missing=_missing(bundle, again, source, environ),
+        obstacles=list(again.obstacles),
+    )
+
+
+def _source_line(source: PlannedSource | None) -> str:
+    if source is None:
+        return "none: the command was not run in a git checkout"
+    comes_from = source.comes_from.unknown if isinstance(source.comes_from, Unknown) else f"from {source.comes_from}"
+    patched = " + patch" if source.patched else ""
+    return f"{source.name} at {(source.commit or 'no commit')[:12]}{patched}, {comes_from}"
+
+
+def _environment_line(environment: PlannedEnvironment) -> str:
+    if environment.mode == "current":
+        recorded = f", where the run had {environment.python}" if environment.python else ""
+        return f"the present one: what is on PATH{recorded}"
+    return f"Python {environment.python}, {environment.packages} packages rebuilt with uv"
+
+
+def _word(argument: str) -> str:
+    return argument if argument and not set(argument) & set(" \t\n'\"\\$`") else shlex.quote(argument)
+
+
+def lines(plan: Plan) -> list[str]:
+    """Write a plan for people, one fact a line."""
+    rows = [
+        ("command", " ".join(_word(each) for each in plan.command) or "not known"),
+        ("in", plan.directory),
+        ("source", _source_line(plan.source)),
+        ("environment", _environment_line(plan.environment)),
+        *(("not rebuilt", each) for each in plan.environment.not_pinned),
+        *(("variable", each) for each in plan.variables),
+        *(
+            ("not set", f"{each}: it named a place of the original machine, or a secret")
+            for each in plan.not_carried_over
+        ),
+        *(("secret", f"{each}, from your environment") for each in plan.secrets),
+        *(("missing", each) for each in plan.missing),
+        *(("impossible", each) for each in plan.obstacles),
+    ]
+    if plan.took_seconds is not None:
+        rows.append(("took", f"{plan.took_seconds:g} s the first time"))
+    return [f"reproduce {plan.bundle}", *(f"  {name:<12} {text}" for name, text in rows)]

@@ -1,0 +1,180 @@
+"""Carrying out a plan: workspace, run, new bundle, comparison, verdict."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import Struct
+
+from reprokit import clock
+from reprokit.archive import ledger
+from reprokit.archive.location import Archive
+from reprokit.archive.registration import fold
+from reprokit.bundle import bag, rerun
+from reprokit.bundle.reading import Bundle, open_bundle
+from reprokit.bundle.record import Output
+from reprokit.bundle.rerun import Place
+from reprokit.bundle.writing import Label
+from reprokit.capture.live import Outcome, Request, capture_command
+from reprokit.diff.agreement import Agreement, agreement
+from reprokit.diff.compare import compare
+from reprokit.diff.difference import Difference
+from reprokit.errors import CaptureError, EvaluationFailedError, FixityError, InputMissingError
+from reprokit.reproduce.plan import Plan
+from reprokit.reproduce.workspace import Workspace, command, prepare, variables
+
+SCHEMA = "https://w3id.org/reprokit/v1/reproduction.schema.json"
+
+
+class Reproduction(Struct, frozen=True, kw_only=True):
+    """What came out of running a bundle again. `remarks` say what could not be had as recorded."""
+
+    schema: str = SCHEMA
+    original: str
+    reproduced_as: str
+    path: str
+    verdict: Agreement
+    reason: str
+    remarks: list[str]
+    difference: Difference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How a reproduction is to be carried out.
+
+    `workspace` is a new or empty folder; `origin` a clone or an address to take the source from.
+    """
+
+    workspace: Path
+    origin: str | None
+    allow_sdist: bool
+    environ: Mapping[str, str]
+    label: Label
+
+
+def require_intact(bundle: Bundle) -> None:
+    """Read every byte of a bundle before anything in it is believed.
+
+    Raises:
+        FixityError: it is not what was captured.
+    """
+    damage = list(bag.verify(bundle.path))
+    if damage:
+        raise FixityError(
+            f"`{bundle.info.bundle_id}` is not what was captured: {damage[0].where}: {damage[0].message}",
+            hint="`reprokit validate` lists all that is wrong",
+        )
+
+
+def require_possible(plan: Plan) -> None:
+    """Stop before anything runs when it is known that the run cannot be made again.
+
+    Raises:
+        InputMissingError: it says what is missing.
+    """
+    reasons = [*plan.obstacles, *plan.missing]
+    if reasons:
+        raise InputMissingError(
+            f"`{plan.bundle}` cannot be reproduced here: {'; '.join(reasons)}", hint="`--plan` shows all it would need"
+        )
+
+
+@contextmanager
+def talk_on_stderr() -> Iterator[None]:
+    """Send what the evaluation prints to stderr: stdout is for the result."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _file(output: Output, again: dict[str, Place], workspace: Workspace, directory: Path) -> Path:
+    place = again.get(output.path)
+    return workspace.root / place.folder / place.path if place else directory / output.path
+
+
+def _request(bundle: Bundle, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> Request:
+    record = bundle.record
+    again = rerun.plan(record, bundle.sources)
+    directory = workspace.source / again.directory.path
+    files: list[Path] = []
+    if record.harness.name == "script":
+        places = {output.path: place for output, place in rerun.outputs(record.invocation)}
+        files = [_file(output, places, workspace, directory) for output in record.invocation.outputs]
+    return Request(
+        argv=command(again, workspace, rebuilt=rebuilt, environ=terms.environ),
+        directory=directory,
+        environment=variables(again, workspace, rebuilt=rebuilt, environ=terms.environ),
+        home=Path(terms.environ.get("HOME", "/")),
+        label=terms.label,
+        harness=record.harness.name,
+        results=files[0] if files else None,
+        samples=tuple(files[1:]),
+        reproduces=bundle.identity,
+    )
+
+
+def _reproduced(outcome: Outcome) -> Bundle:
+    if outcome.failure is not None:
+        raise CaptureError(
+            f"the evaluation ran again, but could not be captured: {outcome.failure}"
+        ) from outcome.failure
+    new = open_bundle(outcome.published[-1].path)
+    if outcome.ended.exit_code != 0:
+        how = f"signal {outcome.ended.signal}" if outcome.ended.signal else f"exit status {outcome.ended.exit_code}"
+        raise EvaluationFailedError(
+            f"the evaluation ended with {how}",
+            hint=f"`reprokit show {new.info.bundle_id}` and its `process/stderr.log`",
+        )
+    return new
+
+
+def reproduce(bundle: Bundle, plan: Plan, archive: Archive, terms: Terms) -> Reproduction:
+    """Run a bundle's evaluation again, capture it, and say how the two agree.
+
+    Consent is the caller's duty: this runs the bundle's code.
+
+    Raises:
+        InputMissingError: something that the run needs is not to be had.
+        FixityError: the restored source is not the tree that was captured.
+        EvaluationFailedError: the evaluation failed.
+        CaptureError: the new run could not be captured.
+    """
+    require_possible(plan)
+    workspace = prepare(
+        bundle, plan, terms.workspace, origin=terms.origin, environ=terms.environ, allow_sdist=terms.allow_sdist
+    )
+    request = _request(bundle, workspace, terms, rebuilt=plan.environment.mode == "rebuild")
+    with talk_on_stderr():
+        outcome = capture_command(request, lambda: archive)
+    new = _reproduced(outcome)
+    difference = compare(bundle, new)
+    verdict, reason = agreement(difference)
+    event = ledger.Event(
+        event="reproduced",
+        time=clock.text(clock.now()),
+        bundle=bundle.info.bundle_id,
+        identity=bundle.identity,
+        detail={"as": new.info.bundle_id, "verdict": verdict, "reason": reason},
+    )
+    ledger.append(archive, [event])
+    fold(archive)
+    return Reproduction(
+        original=bundle.info.bundle_id,
+        reproduced_as=new.info.bundle_id,
+        path=str(new.path),
+        verdict=verdict,
+        reason=reason,
+        remarks=list(workspace.remarks),
+        difference=difference,
+    )
