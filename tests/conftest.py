@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +102,134 @@ def make_bundle(tmp_path: Path) -> BundleMaker:
         )
 
     return make
+
+
+# --- running the real command line -------------------------------------------------------------------------------------
+
+EVALUATE = '''\
+"""A small evaluation of our own: answers sums, some of them wrongly, and writes what reprokit reads."""
+
+import json
+import sys
+
+from answers import OFFSET
+
+seed = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+rows = []
+for number in range(6):
+    answer = number + number + (OFFSET if (number + seed) % 3 == 0 else 0)
+    rows.append({"id": number, "prompt": f"{number}+{number}=", "target": str(2 * number), "response": str(answer),
+                 "scores": {"exact_match": float(answer == 2 * number)}})
+with open("predictions.jsonl", "w") as file:
+    file.writelines(json.dumps(row) + "\\n" for row in rows)
+score = sum(row["scores"]["exact_match"] for row in rows) / len(rows)
+with open("metrics.json", "w") as file:
+    json.dump({"sums": {"exact_match": score}}, file)
+print("score", score)
+print("a word of warning", file=sys.stderr)
+'''
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs `reprokit` as a program, in a home of its own."""
+
+    home: Path
+    files: tuple[str, ...] = ("--results", "metrics.json", "--samples", "predictions.jsonl")
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The variables it runs with."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("REPROKIT", "XDG_", "GIT_"))}
+        bin_folder = str(Path(sys.executable).parent)
+        own = {
+            "HOME": str(self.home),
+            "PATH": f"{bin_folder}:{kept['PATH']}",
+            "REPROKIT_ARCHIVE": str(self.archive),
+            "UV_CACHE_DIR": kept.get("UV_CACHE_DIR", str(Path.home() / ".cache/uv")),
+        }
+        return kept | own | more
+
+    @property
+    def archive(self) -> Path:
+        """The archive it uses."""
+        return self.home / "archive"
+
+    def __call__(
+        self, *arguments: str | Path, directory: Path | None = None, check: int | None = 0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run it; `check` is the exit status that is expected."""
+        done = subprocess.run(
+            [sys.executable, "-m", "reprokit", *map(str, arguments)],
+            cwd=directory or self.home,
+            env=self.environment(**variables),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=280,
+            check=False,
+        )
+        if check is not None:
+            assert done.returncode == check, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def json(self, *arguments: str | Path, check: int | None = 0) -> Any:
+        """Run it with `--json` and decode what it printed."""
+        return msgspec.json.decode(self(*arguments, "--json", check=check).stdout)
+
+
+@pytest.fixture
+def reprokit(tmp_path: Path) -> CommandLine:
+    """Give the command line with an archive of its own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    command_line = CommandLine(home)
+    command_line("init", command_line.archive)
+    return command_line
+
+
+def run_git(directory: Path, *arguments: str) -> str:
+    """Run git as a person would, and return what it printed."""
+    own = ["-c", "user.name=Ada", "-c", "user.email=ada@example.invalid", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *own, *arguments], cwd=directory, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def evaluation(tmp_path: Path) -> Path:
+    """Give a repository of a person's own that holds a small evaluation, with an uncommitted change."""
+    folder = tmp_path / "my-evals"
+    folder.mkdir()
+    run_git(folder, "init", "-q", "-b", "main")
+    (folder / "evaluate.py").write_text(EVALUATE)
+    (folder / "answers.py").write_text("OFFSET = 0\n")
+    (folder / ".gitignore").write_text("__pycache__/\n")
+    run_git(folder, "add", "-A")
+    run_git(folder, "commit", "-qm", "An evaluation")
+    (folder / "answers.py").write_text("OFFSET = 1\n")
+    return folder
+
+
+@pytest.fixture
+def captured(reprokit: CommandLine, evaluation: Path) -> str:
+    """Give the id of a bundle of the small evaluation, captured live."""
+    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+    return str(reprokit.json("list")[-1]["id"])
+
+
+@pytest.fixture
+def git() -> Callable[..., str]:
+    """Give a function that runs git in a folder and returns what it printed."""
+    return run_git
+
+
+@pytest.fixture
+def record() -> Callable[..., Record]:
+    """Give a function that makes a record, changed as asked."""
+    return a_record
+
+
+@pytest.fixture
+def samples() -> Callable[[str, int], list[Sample]]:
+    """Give a function that makes samples of a task."""
+    return some_samples

@@ -100,6 +100,8 @@ def _add_samples(
 ) -> list[Task]:
     """Write each task's samples; returns the tasks with what was really written."""
     tasks: list[Task] = []
+    # A task's samples may come from several files: those that were kept out are not read either.
+    readable = dataclasses.replace(run, samples=tuple(file for file in run.samples if file not in kept_out))
     for task in reading.results.tasks:
         file = reading.sample_files.get(task.name)
         if file is None or file in kept_out or task.samples_file is None:
@@ -107,9 +109,20 @@ def _add_samples(
             continue
         counted = [0]
         path = assembly.payload.free_name(task.samples_file)
-        assembly.payload.add(path, "samples", _lines(assembly, harness.samples(run, task.name), counted))
+        assembly.payload.add(path, "samples", _lines(assembly, harness.samples(readable, task.name), counted))
         tasks.append(msgspec.structs.replace(task, samples_saved=counted[0], samples_file=path))
     return tasks
+
+
+def _add_patch(assembly: _Assembly, source: Source, file: Path, path: str) -> Source:
+    """Add the patch of a checkout, unless it holds a secret; returns the source as it then is."""
+    names = secrets.names_in_file(file, assembly.secrets)
+    if not names:
+        assembly.payload.add_file(file, PurePosixPath(path), "source")
+        return source
+    assembly.withhold(path, names)
+    left = LeftOut(path=path, reason=f"holds the secret {', '.join(sorted(names))}")
+    return msgspec.structs.replace(source, patch=None, left_out=[*source.left_out, left])
 
 
 def _add_sources(assembly: _Assembly, observed: tuple[ObservedSource, ...]) -> list[Source]:
@@ -117,13 +130,7 @@ def _add_sources(assembly: _Assembly, observed: tuple[ObservedSource, ...]) -> l
     for each in observed:
         source = each.source
         if each.patch is not None and source.patch is not None:
-            names = secrets.names_in_file(each.patch, assembly.secrets)
-            if names:
-                assembly.withhold(source.patch, names)
-                left = LeftOut(path=source.patch, reason=f"holds the secret {', '.join(sorted(names))}")
-                source = msgspec.structs.replace(source, patch=None, left_out=[*source.left_out, left])
-            else:
-                assembly.payload.add_file(each.patch, PurePosixPath(source.patch), "source")
+            source = _add_patch(assembly, source, each.patch, source.patch)
         if each.git_bundle is not None and source.git_bundle is not None:
             assembly.payload.add_file(each.git_bundle, PurePosixPath(source.git_bundle), "source")
         if source.left_out:

@@ -6,7 +6,11 @@ started all the same, its status and its files stay its own.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import platform
 import shutil
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +78,7 @@ class _Prepared:
     harness: Harness
     named: list[Output]
     places: list[Path]
+    written: list[Path]
     before: Snapshot
     source: ObservedSource | None
     root: Path | None
@@ -102,15 +107,26 @@ def choose_harness(argv: Sequence[str], name: str | None, results: Path | None, 
     return Script(results=results, samples=samples)
 
 
+def _redirected() -> list[Path]:
+    """Name the files that our stdout and stderr are: `slurm-123.out` in the checkout is an output like any other."""
+    found: list[Path] = []
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+    return found
+
+
 def _prepare(request: Request, find_archive: Callable[[], Archive]) -> _Prepared:
     archive = find_archive()
     staging = stage(archive, {"description": f"capture of `{Path(request.argv[0]).name}`"})
     harness = choose_harness(request.argv, request.harness, request.results, request.samples)
     named = harness.outputs(request.argv)
     places = [request.directory / output.path for output in named]
+    written = [*places, *_redirected()]
     for folder in ("probes", "logs", "source", "scratch"):
         (staging / folder).mkdir()
-    observed = source.observe(request.directory, outputs=places, into=staging / "source")
+    observed = source.observe(request.directory, outputs=written, into=staging / "source")
     root = Path(observed.source.root) if observed else None
     return _Prepared(
         archive=archive,
@@ -118,6 +134,7 @@ def _prepare(request: Request, find_archive: Callable[[], Archive]) -> _Prepared
         harness=harness,
         named=named,
         places=places,
+        written=written,
         before=outputs.snapshot(places),
         source=observed,
         root=root,
@@ -161,7 +178,7 @@ def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
     environment = environments.observe(prepared.probes, request.argv, request.environment, request.directory)
     looked_at: tuple[ObservedSource, ...] = ()
     if prepared.source is not None:
-        after = source.tree_of(request.directory, outputs=prepared.places)
+        after = source.tree_of(request.directory, outputs=prepared.written)
         looked_at = (with_tree_after(prepared.source, after),)
     return Observed(
         origin="live",
@@ -172,7 +189,7 @@ def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
             exit_code=ended.exit_code,
             signal=ended.signal,
             complete=False,
-            host=environments.host(),
+            host=platform.node(),
             launcher=launcher.observe(request.environment),
             resources=ended.resources,
             streams=ended.streams,

@@ -84,9 +84,9 @@ def command(
     )
     outcome = capture_command(request, lambda: find_archive(archive, create=True))
     _tell(outcome)
-    if strict and outcome.failure is not None and outcome.ended.exit_code == 0:
-        return ExitCode.CAPTURE_FAILED
-    process.exit_like(outcome.ended)
+    if not strict or outcome.failure is None or outcome.ended.exit_code != 0:
+        process.exit_like(outcome.ended)
+    return ExitCode.CAPTURE_FAILED
 
 
 def _from(

@@ -10,12 +10,12 @@ from reprokit.archive import catalog
 from reprokit.archive.catalog import Entry
 from reprokit.archive.registration import fold
 from reprokit.bundle.values import NotScored, Unknown
-from reprokit.cli.options import archive_option, find_archive, json_option, number, print_json, table, visible
+from reprokit.cli.options import archive_option, find_archive, json_option, print_json, score, table, visible
 
 
 def _scores(entry: Entry, most: int = 3) -> str:
     scored = [metric for metric in entry.metrics if not metric.group and not isinstance(metric.value, NotScored)]
-    shown = [f"{metric.task}/{metric.metric}={number(metric.value)}" for metric in scored[:most]]
+    shown = [f"{metric.task}/{metric.metric}={score(metric.value)}" for metric in scored[:most]]
     rest = len(scored) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "") or "-"
 

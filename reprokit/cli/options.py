@@ -13,6 +13,7 @@ from reprokit.archive.location import Archive, locate
 from reprokit.archive.references import resolve
 from reprokit.bundle import canonical
 from reprokit.bundle.reading import Bundle, open_bundle
+from reprokit.bundle.values import NotScored, Score
 from reprokit.errors import NotFoundError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,9 +64,15 @@ def table(rows: list[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -
     return lines
 
 
-def number(value: float) -> str:
+def score(value: Score) -> str:
     """Write a score for a table."""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    match value:
+        case NotScored(not_scored=reason):
+            return f"not scored ({reason})"
+        case float():
+            return f"{value:.4f}"
+        case _:
+            return str(value)
 
 
 def visible(text: str) -> str:

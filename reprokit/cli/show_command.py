@@ -14,8 +14,8 @@ from reprokit.bundle.reading import Bundle
 from reprokit.bundle.readme import written
 from reprokit.bundle.record import Record
 from reprokit.bundle.results import Metric, Results
-from reprokit.bundle.values import NotScored, Unknown
-from reprokit.cli.options import archive_option, find_bundle, json_option, number, print_json, table, visible
+from reprokit.bundle.values import Unknown
+from reprokit.cli.options import archive_option, find_bundle, json_option, print_json, score, table, visible
 
 _SAMPLES = 5
 
@@ -73,18 +73,12 @@ def _facts(bundle: Bundle) -> Iterator[tuple[str, str]]:
         yield "reproduces", record.reproduces
 
 
-def _score(value: object) -> str:
-    if isinstance(value, NotScored):
-        return f"not scored ({value.not_scored})"
-    return number(value) if isinstance(value, float) else str(value)
-
-
 def _metric_row(metric: Metric) -> tuple[str, ...]:
-    stderr = "" if metric.stderr is None else f"± {_score(metric.stderr)}"
+    stderr = "" if metric.stderr is None else f"± {score(metric.stderr)}"
     task = f"{metric.task} (group)" if metric.group else metric.task
     count = "" if metric.n is None else str(metric.n)
     return tuple(
-        visible(cell) for cell in (task, metric.metric, metric.filter or "", _score(metric.value), stderr, count)
+        visible(cell) for cell in (task, metric.metric, metric.filter or "", score(metric.value), stderr, count)
     )
 
 

@@ -22,8 +22,8 @@ def _lines(state: Status) -> Iterator[str]:
             yield f"{name:<12} {each}: published, not yet registered"
     if state.under_way:
         yield f"under way    {state.under_way} captures"
-    for each in state.abandoned:
-        yield f"interrupted  {each.path.name}: its evaluation's outputs are where it wrote them; see `capture --from`"
+    for staging in state.abandoned:
+        yield f"interrupted  {staging.path.name}: its evaluation's outputs are where it wrote them; see `capture --from`"
     for path in state.uncommitted:
         yield f"uncommitted  {path}"
     for path in state.strays:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from reprokit import git
 from reprokit.bundle import compression
@@ -122,7 +123,7 @@ def _refuse_malformed(source: Source) -> None:
 def _places(source: Source, origin: str | Path | None) -> Iterator[_Place]:
     """Yield where to look, the caller's place first; a recorded remote that must not be fetched from is passed over."""
     if origin is not None:
-        path, transport = Path(origin), git.transport(str(origin))
+        path, transport = _local(origin), git.transport(str(origin))
         if path.exists():
             yield _Place(address=str(path.resolve()), transport="file")
         elif transport is not None:
@@ -133,6 +134,12 @@ def _places(source: Source, origin: str | Path | None) -> Iterator[_Place]:
     for name, address in source.remotes.items():
         if (transport := git.transport(address)) is not None:
             yield _Place(address=address, transport=transport, name=name)
+
+
+def _local(origin: str | Path) -> Path:
+    address = str(origin)
+    is_url = address.startswith("file:///")
+    return Path(unquote(address.removeprefix("file://"), errors="surrogateescape") if is_url else address)
 
 
 def _is_in(path: Path, commit: str) -> bool:
@@ -240,11 +247,14 @@ def _remember(clone: Path, place: _Place, commit: str) -> None:
 
 
 def _build_index(clone: Path, source: Source, patch: Path | None) -> None:
-    """Make the recorded tree in the index. Git refuses a patch that leads out of the checkout or through a link."""
-    if source.commit is None:
-        _run(clone, "read-tree", "--empty")
-    else:
-        _run(clone, "read-tree", source.commit)
+    """Make the recorded tree in the index; git refuses paths and patches that lead out of the checkout.
+
+    The entries are listed rather than read as a tree, so that `write-tree` builds the tree from them. Otherwise it
+    would repeat the name of the tree that was read, though a malformed one may not hold what its entries say.
+    """
+    if source.commit is not None:
+        entries = _run(clone, "ls-tree", "-r", "-z", "--full-tree", source.commit)
+        _run(clone, "update-index", "-z", "--index-info", stdin=entries)
         _run(clone, "update-ref", "--no-deref", "HEAD", source.commit)
     if patch is not None:
         try:

@@ -159,13 +159,13 @@ def reproduce(bundle: Bundle, plan: Plan, archive: Archive, terms: Terms) -> Rep
         outcome = capture_command(request, lambda: archive)
     new = _reproduced(outcome)
     difference = compare(bundle, new)
-    verdict, reason = agreement(difference)
+    agreed = agreement(difference)
     event = ledger.Event(
         event="reproduced",
         time=clock.text(clock.now()),
         bundle=bundle.info.bundle_id,
         identity=bundle.identity,
-        detail={"as": new.info.bundle_id, "verdict": verdict, "reason": reason},
+        detail={"as": new.info.bundle_id, "verdict": agreed.agreement, "reason": agreed.reason},
     )
     ledger.append(archive, [event])
     fold(archive)
@@ -173,8 +173,8 @@ def reproduce(bundle: Bundle, plan: Plan, archive: Archive, terms: Terms) -> Rep
         original=bundle.info.bundle_id,
         reproduced_as=new.info.bundle_id,
         path=str(new.path),
-        verdict=verdict,
-        reason=reason,
+        verdict=agreed.agreement,
+        reason=agreed.reason,
         remarks=list(workspace.remarks),
         difference=difference,
     )

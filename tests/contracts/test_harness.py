@@ -125,18 +125,16 @@ class HarnessContract:
         ((there, second, others),) = self.read_all(self.copied(tmp_path / "deep/er/b"))
         assert (here.files, first, rows) == (there.files, second, others)
 
-    @pytest.mark.parametrize("number", range(4))
-    def test_a_file_that_was_cut_short_anywhere_never_raises(self, tmp_path, number):
+    def test_a_file_that_was_cut_short_anywhere_never_raises(self, tmp_path):
         place = self.copied(tmp_path / "run")
-        files = self.files(place)
-        if number >= len(files):
-            pytest.skip("the run has fewer files")
-        whole = files[number].read_bytes()
-        step = max(1, len(whole) // 25)
-        for length in sorted({*range(8), *range(8, len(whole), step), len(whole) - 2}):
-            files[number].write_bytes(whole[:length])
-            ((_, reading, _),) = self.read_all(place)
-            assert not reading.complete
+        for file in self.files(place):
+            whole = file.read_bytes()
+            step = max(1, len(whole) // 25)
+            for length in sorted({*range(8), *range(8, len(whole), step), len(whole) - 2}):
+                file.write_bytes(whole[:length])
+                ((_, reading, _),) = self.read_all(place)
+                assert not reading.complete
+            file.write_bytes(whole)
 
     @pytest.mark.parametrize(
         "content", [b"", b"\x00" * 100, b"\xff\xfe\n\xff", b"null", b"[]", b"{}", b"[1]\n", b"{}\n" * 9]

@@ -1,0 +1,93 @@
+"""The state of an archive: what is in it, what waits, what is in the way."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit import git
+from reprokit.archive import pending, publication, references, registration
+from reprokit.archive.layout import Archive, is_bundle_id
+from reprokit.archive.publication import Abandoned
+from reprokit.bundle import naming
+from reprokit.errors import ReprokitError
+
+_RULES = {".gitignore", ".gitattributes"}
+_POINTER = ".dvc"
+_CODE = 3  # two letters and a blank before each path of `git status --porcelain`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How an archive is doing. Ids are sorted, paths are relative to its root.
+
+    `bundles` counts all, `absent` those whose payload is not in this copy, `pending` those that wait to be registered,
+    `unmarked` those that are published but neither registered nor pending. `under_way` counts captures that still run
+    or cannot be judged from here. `uncommitted` lists pointers, catalog entries and ledger files that git does not hold
+    as they are, `strays` what does not belong under `bundles/`. `git` says what git could not tell, and why.
+    """
+
+    location: Path
+    bundles: int
+    absent: int
+    pending: tuple[str, ...]
+    unmarked: tuple[str, ...]
+    under_way: int
+    abandoned: tuple[Abandoned, ...]
+    uncommitted: tuple[str, ...]
+    strays: tuple[str, ...]
+    git: str | None = None
+
+
+def status(archive: Archive) -> Status:
+    """Look at a whole archive; nothing is changed."""
+    ids = references.bundle_ids(archive)
+    abandoned = publication.abandoned(archive)
+    try:
+        uncommitted, trouble = _uncommitted(archive), None
+    except ReprokitError as error:
+        uncommitted, trouble = (), error.message
+    return Status(
+        location=archive.root,
+        bundles=len(ids),
+        absent=sum(not archive.payload(each).is_dir() for each in ids),
+        pending=tuple(sorted(pending.waiting(archive))),
+        unmarked=tuple(registration.rescan(archive)),
+        under_way=len(publication.stagings(archive)) - len(abandoned),
+        abandoned=tuple(abandoned),
+        uncommitted=uncommitted,
+        strays=_strays(archive),
+        git=trouble,
+    )
+
+
+def _uncommitted(archive: Archive) -> tuple[str, ...]:
+    arguments = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--"]
+    folders = [path.name for path in (archive.bundles, archive.catalog, archive.ledger)]
+    rows = git.run([*arguments, *folders], directory=archive.root).split(b"\0")
+    return tuple(sorted(os.fsdecode(row[_CODE:]) for row in rows if row))
+
+
+def _belongs(path: Path) -> bool:
+    name = path.name
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        return is_bundle_id(name) and naming.month(name) == path.parent.name
+    bundle_id = name.removesuffix(_POINTER)
+    return name != bundle_id and is_bundle_id(bundle_id) and naming.month(bundle_id) == path.parent.name
+
+
+def _strays(archive: Archive) -> tuple[str, ...]:
+    if not archive.bundles.is_dir():
+        return ()
+    found: list[Path] = []
+    for month in archive.bundles.iterdir():
+        if month.name in _RULES:
+            continue
+        if month.is_symlink() or not month.is_dir():
+            found.append(month)
+            continue
+        found += [path for path in month.iterdir() if not _belongs(path)]
+    return tuple(sorted(str(archive.relative(path)) for path in found))

@@ -1,0 +1,176 @@
+"""Whether two runs measured the same thing: asked before anything is said about their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from reprokit.bundle.results import Task
+from reprokit.diff.difference import Comparability, Stage, Status, TaskComparability, TaskSamples
+from reprokit.diff.facts import Weighed
+from reprokit.diff.samples import Paired
+from reprokit.diff.setup import definition_prefix
+from reprokit.diff.side import Side
+
+# What was asked, and what the answer was held against: the stages before the model's own.
+_PARTS: dict[Stage, str] = {"document": "documents", "prompt": "prompts", "target": "targets"}
+# lm-eval notes the model's arguments in a task's `metadata`: another model is no other task.
+_NOT_THE_TASK = "metadata"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What both sides say of one task.
+
+    `definition` is what weighing the two definitions gave, `paired` what pairing the samples gave.
+    """
+
+    task: str
+    before: Task | None
+    after: Task | None
+    definition: Weighed | None
+    paired: Paired | None
+
+
+def _definition_changes(known: Known) -> list[str]:
+    """Name the fields of the task's definition that changed."""
+    prefix = definition_prefix(known.task)
+    changes = known.definition.changes if known.definition else ()
+    fields = {change.name.removeprefix(prefix).split(".")[0] for change in changes if change.name.startswith(prefix)}
+    return sorted(fields - {_NOT_THE_TASK})
+
+
+def _set_apart(known: Known) -> Iterator[str]:
+    """Name the parts that differ by what the two tasks say of themselves."""
+    if known.before is None or known.after is None:
+        return
+    if known.before.version != known.after.version:
+        yield "version"
+    if known.before.n_shot != known.after.n_shot:
+        yield "shots"
+    if known.before.samples_available != known.after.samples_available:
+        yield "samples available"
+    claimed = (known.before.samples_claimed, known.after.samples_claimed)
+    if not _both_saved(known) and None not in claimed and claimed[0] != claimed[1]:
+        yield "number of samples"
+    fields = _definition_changes(known)
+    if fields:
+        yield f"definition ({', '.join(fields)})"
+
+
+def _both_saved(known: Known) -> bool:
+    return known.paired is not None and known.paired.samples.saved_in == "both"
+
+
+def _sample_parts(samples: TaskSamples) -> Iterator[str]:
+    if samples.only_in_a or samples.only_in_b:
+        yield "samples"
+    for stage, part in _PARTS.items():
+        if samples.changed.get(stage):
+            yield part
+
+
+def _unknown_parts(samples: TaskSamples) -> list[str]:
+    return [part for stage, part in _PARTS.items() if samples.unknown.get(stage)]
+
+
+def _in_words(samples: TaskSamples) -> str:
+    words = [f"{samples.compared} samples in common"]
+    alone = samples.only_in_a + samples.only_in_b
+    if alone:
+        words.append(f"{alone} in only one of them")
+    for stage, part in _PARTS.items():
+        if samples.changed.get(stage):
+            words.append(f"{part} differ in {samples.changed[stage]}")
+    return ", ".join(words)
+
+
+def judge_task(known: Known) -> TaskComparability:
+    """Judge one task. Never claims more than was saved: without samples, or without what was asked, it is unknown."""
+    if known.before is None or known.after is None:
+        return TaskComparability(task=known.task, status="not", reason="only one of them evaluated it")
+    differs = list(_set_apart(known))
+    if known.paired is None or not _both_saved(known):
+        who = "neither" if known.paired is None else "only one of them"
+        reason = f"{who} saved samples"
+        reason = f"{', '.join(differs)} differ; {reason}" if differs else reason
+        status: Status = "partly" if differs else "unknown"
+        return TaskComparability(task=known.task, status=status, differs=differs, unknown=["samples"], reason=reason)
+    return _judge_by_samples(known, known.paired, differs)
+
+
+def _judge_by_samples(known: Known, paired: Paired, differs: list[str]) -> TaskComparability:
+    samples = paired.samples
+    differs = [*_sample_parts(samples), *differs]
+    unknown = _unknown_parts(samples)
+    reason = _in_words(samples)
+    apart = [part for part in differs if part not in {"samples", *_PARTS.values()}]
+    if apart:
+        reason = f"{reason}; {', '.join(apart)} differ"
+    status: Status = "comparable"
+    if not samples.compared or samples.changed.get("document") == samples.compared:
+        status = "not"
+    elif differs:
+        status = "partly"
+    elif paired.asked_in_full < samples.compared:
+        status = "unknown"
+        reason = f"{reason}; what was asked was not saved in full"
+    return TaskComparability(
+        task=known.task,
+        status=status,
+        in_common=samples.compared,
+        differs=differs,
+        unknown=unknown,
+        reason=reason,
+    )
+
+
+def overall(tasks: list[TaskComparability]) -> Comparability:
+    """Sum up the tasks: `not` only when nothing can be held against anything."""
+    statuses = {task.status for task in tasks}
+    if not tasks:
+        return Comparability(status="not", reason="there is no task")
+    if statuses == {"not"}:
+        return Comparability(status="not", reason=_shared(tasks) or "no task can be compared", tasks=tasks)
+    if statuses <= {"comparable", "unknown"}:
+        status: Status = "unknown" if "unknown" in statuses else "comparable"
+    else:
+        status = "partly"
+    counts = [(name, sum(task.status == name for task in tasks)) for name in ("comparable", "partly", "not", "unknown")]
+    words = ", ".join(f"{count} {_WORDS[name]}" for name, count in counts if count)
+    return Comparability(status=status, reason=_shared(tasks) or f"of {len(tasks)} tasks: {words}", tasks=tasks)
+
+
+_WORDS = {
+    "comparable": "comparable",
+    "partly": "partly comparable",
+    "not": "not comparable",
+    "unknown": "of which too little is known",
+}
+
+
+def _shared(tasks: list[TaskComparability]) -> str | None:
+    """Give the reason that all tasks have in common, if they have one."""
+    reasons = {task.reason for task in tasks}
+    return reasons.pop() if len(reasons) == 1 else None
+
+
+def compare_tasks(a: Side, b: Side, definitions: dict[str, Weighed], paired: Iterable[Paired]) -> Comparability:
+    """Judge every task that either side evaluated."""
+    one = {task.name: task for task in a.results.tasks}
+    other = {task.name: task for task in b.results.tasks}
+    samples = {each.samples.task: each for each in paired}
+    return overall(
+        [
+            judge_task(
+                Known(
+                    task=name,
+                    before=one.get(name),
+                    after=other.get(name),
+                    definition=definitions.get(name),
+                    paired=samples.get(name),
+                )
+            )
+            for name in sorted(one.keys() | other.keys())
+        ]
+    )

@@ -1,0 +1,96 @@
+"""The metrics of two runs side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from reprokit.bundle.results import Metric, Results
+from reprokit.bundle.values import NotScored, Score
+from reprokit.diff.difference import Mark, ScoreRow
+from reprokit.diff.facts import same
+from reprokit.diff.fingerprint import plain, same_score
+
+Row = tuple[str, bool, str, str, bool, int]
+
+
+def _key(metric: Metric, number: int) -> Row:
+    return metric.task, metric.group, metric.metric, metric.filter or "", metric.filter is not None, number
+
+
+def _rows(metrics: Iterable[Metric]) -> dict[Row, Metric]:
+    """Key each metric; one that a harness reports twice (two reducers of one scorer) gets a number."""
+    keyed: dict[Row, Metric] = {}
+    for metric in metrics:
+        number = 1
+        while (key := _key(metric, number)) in keyed:
+            number += 1
+        keyed[key] = metric
+    return keyed
+
+
+def _mark(metric: Metric | None) -> Mark | None:
+    if metric is None:
+        return None
+    return Mark(
+        value=plain(metric.value),
+        stderr=None if metric.stderr is None else plain(metric.stderr),
+        other_stderr={name: plain(score) for name, score in metric.other_stderr.items()},
+        n=metric.n,
+        extra=metric.extra,
+    )
+
+
+def _why_none(*scores: Score) -> str | None:
+    reasons = sorted({score.not_scored for score in scores if isinstance(score, NotScored)})
+    return f"not scored: {', '.join(reasons)}" if reasons else None
+
+
+def subtract(after: Score, before: Score) -> float | None:
+    """Give `after - before` as a finite number; `None` where there is none."""
+    if isinstance(after, NotScored) or isinstance(before, NotScored):
+        return None
+    try:
+        # Adding zero turns -0.0 into 0.0, so that swapping the sides changes nothing but the sign.
+        difference = float(after - before) + 0.0
+    except OverflowError:
+        return None
+    return difference if math.isfinite(difference) else None
+
+
+def _row(key: Row, before: Metric | None, after: Metric | None) -> ScoreRow:
+    a, b = _mark(before), _mark(after)
+    senses = {metric.higher_is_better for metric in (before, after) if metric is not None}
+    difference: float | None = None
+    reason: str | None = "only one of them has it"
+    equal = False
+    if a is not None and b is not None:
+        difference = subtract(b.value, a.value)
+        reason = _why_none(a.value, b.value) or ("too large" if difference is None else None)
+        equal = same_score(a.value, b.value) and same(a.extra, b.extra)
+    return ScoreRow(
+        task=key[0],
+        metric=key[2],
+        filter=key[3] if key[4] else None,
+        group=key[1],
+        higher_is_better=senses.pop() if len(senses) == 1 else None,
+        a=a,
+        b=b,
+        difference=difference,
+        reason=reason,
+        same=equal,
+    )
+
+
+def compare_scores(a: Results, b: Results) -> list[ScoreRow]:
+    """Put the metrics of two runs side by side, by task, then metric and filter; those of groups follow a task's own.
+
+    A metric that only one side has is a row with a null on the other.
+    """
+    before, after = _rows(a.metrics), _rows(b.metrics)
+    return [_row(key, before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())]
+
+
+def same_in_full(row: ScoreRow) -> bool:
+    """Tell whether a row is the same on both sides in value, number of samples and standard errors."""
+    return row.same and same(row.a, row.b)

@@ -1,0 +1,345 @@
+"""The only place that runs git: as a program, with fixed settings, deaf to what surrounds the caller.
+
+Every call here is made so that
+- the caller's `GIT_DIR`, `GIT_INDEX_FILE` and their kin do not reach it, for a capture may itself run inside a hook;
+- no hook, file-system monitor, pager, editor, prompt or signing program is started;
+- no transport is open unless the call names it, so that looking at a partial clone never reaches for the network;
+- `refs/replace` is not followed: an object is what its name says.
+
+An `isolated` call also ignores the settings of the person and the machine. It is how foreign input is touched, since
+those settings name filters, attributes and templates. The one exception is an isolated call that names a transport: it
+reads the person's own configuration, without which a private remote (credentials, proxy, `insteadOf`) is out of reach.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+
+from reprokit.errors import ExitCode, ReprokitError
+
+Arguments = Sequence[str | bytes | PurePath]
+
+_KEPT = re.compile(
+    "GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_[A-Z_]+|PROXY_[A-Z_]+|HTTP_[A-Z_]+|EXEC_PATH"
+    "|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM|(AUTHOR|COMMITTER)_(NAME|EMAIL)"
+    "|CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_[0-9]+|VALUE_[0-9]+))"
+)
+_FIXED = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_LFS_SKIP_SMUDGE": "1",
+    "LC_ALL": "C",
+    "LANGUAGE": "",
+}
+_SETTINGS = ("core.hooksPath=/dev/null", "core.fsmonitor=false", "commit.gpgSign=false", "tag.gpgSign=false")
+_ISOLATED_SETTINGS = (
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.protectHFS=true",
+    "core.protectNTFS=true",
+    "submodule.recurse=false",
+    "fetch.recurseSubmodules=false",
+    "fetch.prune=false",
+    "fetch.writeCommitGraph=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s'\"@]*@")
+_LONGEST_REASON = 300
+_OPERATIONS = {
+    "rebase-merge": "rebase",
+    "rebase-apply/applying": "am",
+    "rebase-apply": "rebase",
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "sequencer": "sequence",
+    "BISECT_LOG": "bisect",
+}
+
+
+_HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])"
+_USER = r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?"
+_FETCHABLE = {
+    "https": re.compile(rf"https://{_HOST}(:[0-9]+)?/[^\s\x00-\x1f]+"),
+    "ssh": re.compile(rf"ssh://{_USER}{_HOST}(:[0-9]+)?/[^\s\x00-\x1f]+|{_USER}{_HOST}:(?![:-]|//)[^\s\x00-\x1f]+"),
+}
+_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z0-9+.:-]*)://(?P<user>[^/?#]*@)?(?P<rest>.*)", re.DOTALL)
+
+
+class GitError(ReprokitError):
+    """Git could not do what it was asked. `status` is its exit status, `stderr` what it said."""
+
+    exit_code = ExitCode.UNREADABLE
+
+    def __init__(self, message: str, *, hint: str | None = None, status: int | None = None, stderr: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.stderr = stderr
+
+
+class GitMissingError(GitError):
+    """There is no git program here."""
+
+    exit_code = ExitCode.INPUT_MISSING
+
+
+class NoRepositoryError(GitError):
+    """The directory lies in no repository that git accepts."""
+
+
+class RepositoryBusyError(GitError):
+    """Another git process, or an operation that was not finished, holds the repository."""
+
+    exit_code = ExitCode.USAGE
+
+
+def _environment(more: Mapping[str, str] | None, *, isolated: bool, transports: Sequence[str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or _KEPT.fullmatch(name)}
+    kept |= _FIXED | {"GIT_ALLOW_PROTOCOL": ":".join(transports)}
+    if isolated:
+        kept |= {"GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
+        if not transports:
+            kept |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_COUNT": "0"}
+    return kept | dict(more or {})
+
+
+def _words(arguments: Arguments, *, isolated: bool) -> list[str | bytes]:
+    settings = _SETTINGS + (_ISOLATED_SETTINGS if isolated else ())
+    fixed = [word for setting in settings for word in ("-c", setting)]
+    return ["git", "--no-pager", *fixed, *(os.fspath(argument) for argument in arguments)]
+
+
+def _name(arguments: Arguments) -> str:
+    words = [os.fsdecode(argument) for argument in arguments]
+    while words[:1] == ["-c"]:
+        words = words[2:]
+    return next((word for word in words if not word.startswith("-")), "git")
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("fatal: ", "error: "))] or lines or ["it gave no reason"]
+    return told[0].partition(": ")[2][:_LONGEST_REASON] if ": " in told[0] else told[0][:_LONGEST_REASON]
+
+
+def _failure(arguments: Arguments, status: int, said: bytes) -> GitError:
+    stderr = _CREDENTIALS.sub("", said.decode("utf-8", errors="replace"))
+    message, kind, hint = f"`git {_name(arguments)}` failed: {_reason(stderr)}", GitError, None
+    if "dubious ownership" in stderr or "unsafe repository" in stderr:
+        hint = "the repository belongs to another user; if you trust it: `git config --global --add safe.directory DIR`"
+    elif "not a git repository" in stderr:
+        kind = NoRepositoryError
+    elif ".lock'" in stderr or "cannot lock ref" in stderr:
+        kind, hint = RepositoryBusyError, "wait for the other git process to end; remove the lock file if there is none"
+    return kind(message, hint=hint, status=status, stderr=stderr)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    # A transport program of git's would outlive it and hold our pipes open.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def run(
+    arguments: Arguments,
+    *,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    timeout: float | None = None,
+    isolated: bool = False,
+    transports: Sequence[str] = (),
+) -> bytes:
+    """Run one git command and return what it wrote to stdout.
+
+    Args:
+        arguments: what stands after `git`; what is foreign must stand behind `--end-of-options` or `--`.
+        directory: where to run it.
+        environment: variables to add, for instance `GIT_INDEX_FILE`.
+        stdin: bytes to give it.
+        timeout: seconds after which it is killed, with the programs it started.
+        isolated: ignore the settings of the person and the machine.
+        transports: those it may use (`https`, `ssh`, `file`); none when empty.
+
+    Raises:
+        GitMissingError: there is no git program.
+        NoRepositoryError: the directory lies in no repository.
+        RepositoryBusyError: somebody else holds a lock.
+        GitError: it failed for another reason, or took too long.
+    """
+    if not directory.is_dir():
+        raise GitError(f"`{directory}` is not a directory")
+    try:
+        process = subprocess.Popen(
+            _words(arguments, isolated=isolated),
+            cwd=directory,
+            env=_environment(environment, isolated=isolated, transports=transports),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise GitMissingError("git is not installed", hint="install git and see that it is on PATH") from error
+    except (OSError, ValueError) as error:
+        raise GitError(f"git cannot be started: {error}") from error
+    try:
+        out, said = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        _stop(process)
+        raise GitError(f"`git {_name(arguments)}` took longer than {timeout:g} s") from error
+    except BaseException:
+        _stop(process)
+        raise
+    if process.returncode:
+        raise _failure(arguments, process.returncode, said)
+    return out
+
+
+def answer(
+    arguments: Arguments,
+    *,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    isolated: bool = False,
+) -> bytes | None:
+    """Ask git a question; `None` when it says no, which is an exit status of 1.
+
+    Raises:
+        GitError: it failed rather than answered.
+    """
+    try:
+        return run(arguments, directory=directory, environment=environment, timeout=timeout, isolated=isolated)
+    except GitError as error:
+        if error.status == 1:
+            return None
+        raise
+
+
+def without_credentials(address: str) -> str:
+    """Strip the secrets that a remote's address can hold: user and password, and the query.
+
+    The user name of an SSH address stays: it names an account (`git@…`), and the address is useless without it.
+    """
+    match = _AUTHORITY.fullmatch(address)
+    if match is None:
+        account, at, rest = address.partition("@")
+        secret = at and ":" in account and "/" not in account
+        return account.partition(":")[0] + at + rest if secret else address
+    user = ""
+    if match["user"] and match["scheme"].endswith("ssh"):
+        user = match["user"].removesuffix("@").partition(":")[0] + "@"
+    return f"{match['scheme']}://{user}" + re.split("[?#]", match["rest"], maxsplit=1)[0]
+
+
+def transport(address: str) -> str | None:
+    """Tell over which transport a foreign address may be fetched: `https`, `ssh`, or `None` when it must not be.
+
+    Local paths, `ext::` and other helpers, plain `http` and `git`, and whatever a program could take for an option, are
+    none.
+    """
+    return next((name for name, pattern in _FETCHABLE.items() if pattern.fullmatch(address)), None)
+
+
+def operation(git_directory: Path) -> str | None:
+    """Name what git is in the middle of in a repository: `merge`, `rebase`, … ; `None` when in nothing."""
+    return next((name for file, name in _OPERATIONS.items() if (git_directory / file).exists()), None)
+
+
+def initialise(directory: Path) -> None:
+    """Make a git repository on branch `main`; the directory is made when it is missing.
+
+    Its format is the plainest one, since the programs that share an archive do not all read the newer ones.
+
+    Raises:
+        GitError: git refused.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    plain = ["-c", "init.defaultRefFormat=files", "init", "--quiet", "--initial-branch=main", "--template="]
+    run([*plain, "--object-format=sha1"], directory=directory)
+
+
+def _identity(repository: Path) -> list[str]:
+    told = answer(["config", "--null", "--name-only", "--get-regexp", r"^user\.(name|email)$"], directory=repository)
+    stand_ins = {b"user.name": "reprokit", b"user.email": "reprokit@example.invalid"}
+    missing = stand_ins.keys() - set((told or b"").split(b"\0"))
+    return [word for name in sorted(missing) for word in ("-c", f"{name.decode()}={stand_ins[name]}")]
+
+
+def _refuse_unfinished(repository: Path) -> None:
+    git_directory = Path(os.fsdecode(run(["rev-parse", "--absolute-git-dir"], directory=repository)[:-1]))
+    if under_way := operation(git_directory):
+        hint = f"finish or abort the {under_way} in `{repository}`"
+        raise RepositoryBusyError(f"git is in the middle of a {under_way} in `{repository}`", hint=hint)
+
+
+def _refuse_unknown(repository: Path, paths: list[bytes]) -> None:
+    gone = [path for path in paths if not os.path.lexists(repository / os.fsdecode(path))]
+    if gone and (unknown := set(gone).difference(run(["ls-files", "-z"], directory=repository).split(b"\0"))):
+        raise GitError(f"`{os.fsdecode(min(unknown))}` is neither there nor known to git")
+
+
+def _object(name: str, repository: Path) -> str | None:
+    told = answer(["rev-parse", "--verify", "--quiet", name], directory=repository)
+    return told.decode("ascii").strip() if told else None
+
+
+def commit_paths(repository: Path, paths: Iterable[PurePath | str], message: str) -> str | None:
+    """Commit some files and nothing else; what others have staged stays staged, and uncommitted.
+
+    The commit is built beside the index, from HEAD and the files: its cost grows with their number alone, where
+    `git commit --only` compares each of them with every entry of the index.
+
+    Args:
+        repository: the directory that the paths are relative to.
+        paths: files to commit, though they be ignored; one that is gone is committed as deleted.
+        message: the commit message.
+
+    Returns:
+        The new commit, or `None` when the files are already committed as they are.
+
+    Raises:
+        RepositoryBusyError: another process holds a lock, or a merge, rebase or the like is not finished.
+        GitError: a path is neither there nor known to git, or git refused for another reason.
+    """
+    wanted = [os.fsencode(path) for path in paths]
+    if not wanted:
+        return None
+    _refuse_unfinished(repository)
+    _refuse_unknown(repository, wanted)
+    # Records are committed byte for byte, whatever this person's git does to the ends of lines.
+    add = ["-c", "core.autocrlf=false", "-c", "core.safecrlf=false"]
+    add += ["update-index", "-z", "--add", "--remove", "--replace", "--stdin"]
+    listed = b"".join(path + b"\0" for path in wanted)
+    run(add, directory=repository, stdin=listed)
+    parent = _object("HEAD", repository)
+    with tempfile.TemporaryDirectory(prefix="reprokit-index-") as folder:
+        apart = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        run(["read-tree", parent or "--empty"], directory=repository, environment=apart)
+        run(add, directory=repository, environment=apart, stdin=listed)
+        tree = run(["write-tree"], directory=repository, environment=apart).decode("ascii").strip()
+    if parent and tree == _object(f"{parent}^{{tree}}", repository):
+        return None
+    return _commit(repository, tree, parent, message.strip())
+
+
+def _commit(repository: Path, tree: str, parent: str | None, message: str) -> str:
+    parents = ["-p", parent] if parent else []
+    create = [*_identity(repository), "commit-tree", *parents, "-F", "-", tree]
+    commit = run(create, directory=repository, stdin=message.encode() + b"\n").decode("ascii").strip()
+    # Refused when somebody else has moved HEAD in the meantime; no parent means that HEAD must not exist yet.
+    log = f"-mcommit: {message.partition(chr(10))[0]}"
+    run(["update-ref", log, "HEAD", commit, parent or "0" * len(commit)], directory=repository)
+    return commit

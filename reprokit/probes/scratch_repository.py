@@ -1,0 +1,152 @@
+"""A repository of our own over somebody's working directory, so that theirs is only ever read.
+
+Their index is copied into a scratch repository that has an object store, settings and attributes of its own, and
+everything that writes happens there. No lock, object or refreshed index is left behind in theirs, and none
+of its hooks, filters and settings can change what is seen.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit import git
+from reprokit.git import GitError, NoRepositoryError
+
+_PASSED_ON = re.compile(
+    "core[.](filemode|symlinks|ignorecase|precomposeunicode|trustctime|checkstat|sparsecheckout|sparsecheckoutcone"
+    "|excludesfile)"
+)
+# `text`, `ident` and the like would convert; `diff` could call a binary file text. No filter is configured here.
+_AS_IT_LIES = "* -text -ident !eol !working-tree-encoding !diff !merge\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkout:
+    """Where a checkout and the parts of its repository lie."""
+
+    root: Path
+    git_directory: Path
+    common_directory: Path
+    shallow: bool
+
+
+def readable(name: str) -> str:
+    r"""Write a name of the file system as text that any JSON reader takes, odd bytes as `\xNN`."""
+    return os.fsencode(name).decode("utf-8", errors="backslashreplace")
+
+
+def find(directory: Path) -> Checkout | None:
+    """Find the checkout that a directory lies in; `None` when it lies in no work tree.
+
+    Raises:
+        GitError: there is a repository, but git refuses or cannot read it; or there is no git.
+    """
+    facts = ["--is-inside-work-tree", "--is-shallow-repository", "--show-object-format"]
+    try:
+        told = git.run(["rev-parse", *facts, "--show-toplevel", "--absolute-git-dir"], directory=directory, timeout=60)
+    except NoRepositoryError as error:
+        broken = next((each for each in (directory, *directory.parents) if (each / ".git").exists()), None)
+        if broken is None:
+            return None
+        hint = "`git fsck` in it may tell what is damaged"
+        raise GitError(f"`{broken}` has a `.git` that git cannot read", hint=hint, stderr=error.stderr) from error
+    except GitError as error:
+        if "must be run in a work tree" in error.stderr:
+            return None
+        raise
+    lines = os.fsdecode(told).split("\n")[:-1]
+    if len(lines) != len(facts) + 2:
+        raise GitError(f"the path of `{readable(str(directory))!r}` holds a line break")
+    if lines[2] != "sha1":
+        raise GitError(f"`{lines[3]}` is a {lines[2]} repository", hint="only SHA-1 trees have an SWHID")
+    git_directory = Path(lines[4])
+    return Checkout(
+        root=Path(lines[3]),
+        git_directory=git_directory,
+        common_directory=_common(git_directory),
+        shallow=lines[1] == "true",
+    )
+
+
+def _common(git_directory: Path) -> Path:
+    # A linked worktree shares the objects of the repository that this file names.
+    pointer = git_directory / "commondir"
+    return git_directory / os.fsdecode(pointer.read_bytes()).rstrip("\n") if pointer.exists() else git_directory
+
+
+class ScratchRepository:
+    """A repository of our own over somebody's working directory: their index copied, their objects readable.
+
+    Objects are written here only. Commands that write do not see the user's objects, since git renews the time stamp of
+    an object that it finds instead of writing it. (A sparse index cannot be read without: there, time stamps of trees
+    may be renewed.)
+    """
+
+    def __init__(self, checkout: Checkout, at: Path, *, seconds: float) -> None:
+        self.root, self.at, self._seconds = checkout.root, at, seconds
+        for part in ("objects", "refs", "info"):
+            (at / part).mkdir(parents=True)
+        (at / "HEAD").write_text("ref: refs/heads/main\n")
+        (at / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
+        (at / "info" / "attributes").write_text(_AS_IT_LIES)
+        _copy(checkout.common_directory / "info" / "exclude", at / "info" / "exclude")
+        _copy(checkout.git_directory / "info" / "sparse-checkout", at / "info" / "sparse-checkout")
+        _copy(checkout.git_directory / "index", at / "index")
+        for shared in checkout.git_directory.glob("sharedindex.*"):
+            _copy(shared, at / shared.name)
+        self._settings = [word for setting in _settings(checkout.root) for word in ("-c", setting)]
+        self._objects = _quoted(checkout.common_directory / "objects")
+
+    def read(self, *arguments: str | Path, stdin: bytes = b"") -> bytes:
+        """Run a command that writes no object; it sees the user's objects."""
+        return self._run(arguments, stdin, {"GIT_ALTERNATE_OBJECT_DIRECTORIES": self._objects})
+
+    def write(self, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run a command that may write objects; it sees only those of its own."""
+        return self._run(arguments, stdin, {})
+
+    def _run(self, arguments: Iterable[str | Path], stdin: bytes, more: dict[str, str]) -> bytes:
+        environment = {"GIT_DIR": str(self.at), "GIT_WORK_TREE": str(self.root), **more}
+        return git.run(
+            [*self._settings, *arguments],
+            directory=self.root,
+            environment=environment,
+            stdin=stdin,
+            timeout=self._seconds,
+            isolated=True,
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file with the time stamp it had: git takes what is newer than the index for possibly changed."""
+    try:
+        with source.open("rb") as reading, target.open("wb") as writing:
+            shutil.copyfileobj(reading, writing)
+            times = os.fstat(reading.fileno())
+    except FileNotFoundError:
+        return
+    os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _quoted(path: Path) -> str:
+    # A list of object directories is split at colons, unless an element is quoted.
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _settings(root: Path) -> Iterator[str]:
+    """Yield the user's settings that say how to read this file system, and none that convert."""
+    yield from ("core.compression=0", "index.sparse=false", "core.untrackedCache=false", "core.splitIndex=false")
+    told = git.answer(["config", "--null", "--get-regexp", r"^core\."], directory=root, timeout=60) or b""
+    for item in os.fsdecode(told).split("\0"):
+        name, given, value = item.partition("\n")
+        if _PASSED_ON.fullmatch(name):
+            value = value if given else "true"
+            yield f"{name}={Path(value).expanduser() if name == 'core.excludesfile' and value else value}"
+    if b"core.excludesfile" not in told:
+        settings = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+        yield f"core.excludesFile={settings / 'git' / 'ignore'}"

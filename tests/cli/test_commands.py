@@ -1,0 +1,185 @@
+"""The commands as a person meets them: what they print, what they return, how they fail."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+
+def test_a_captured_run_is_listed_shown_and_whole(reprokit, captured):
+    listed = reprokit("list").stdout
+    shown = reprokit("show", "latest").stdout
+    validated = reprokit("validate", "latest").stdout
+
+    assert captured in listed
+    assert "sums/exact_match=0.6667" in listed
+    assert "python evaluate.py" in shown
+    assert "my-evals at" in shown
+    assert "with uncommitted changes" in shown
+    assert re.search(r"sums +exact_match +0\.6667", shown)
+    assert validated == f"{captured}: whole\n"
+
+
+def test_a_capture_tells_what_it_made(reprokit, evaluation):
+    done = reprokit("capture", *reprokit.files, "--name", "first", "--", "python", "evaluate.py", directory=evaluation)
+
+    assert done.stdout == "score 0.6666666666666666\n"
+    assert "a word of warning\n" in done.stderr
+    assert re.search(r"reprokit: captured \d{8}T\d{6}Z-script-\w+-[0-9a-f]{8}\n  1 metrics, 6 samples", done.stderr)
+
+
+def test_a_bundle_is_found_by_id_prefix_identity_path_and_latest(reprokit, captured):
+    whole = reprokit.json("show", captured)
+
+    for reference in (captured, captured[:20], captured[-8:], whole["identity"][7:17], whole["path"], "latest"):
+        assert reprokit.json("show", reference)["id"] == captured
+
+
+def test_samples_come_out_as_json_lines(reprokit, captured):
+    lines = reprokit("show", captured, "--samples", "sums", "--all").stdout.splitlines()
+
+    assert [json.loads(line)["id"] for line in lines] == [0, 1, 2, 3, 4, 5]
+    assert json.loads(lines[1])["scores"] == {"exact_match": 1.0}
+
+
+def test_bundles_can_be_filtered(reprokit, evaluation, captured):
+    reprokit("capture", *reprokit.files, "--tag", "paper", "--", "python", "evaluate.py", "1", directory=evaluation)
+
+    assert len(reprokit.json("list")) == 2
+    assert [entry["tags"] for entry in reprokit.json("list", "--tag", "paper")] == [["paper"]]
+    assert reprokit.json("list", "--harness", "lm_eval") == []
+
+
+@pytest.mark.parametrize("command", ["show", "validate", "reproduce"])
+def test_a_bundle_that_is_not_there_exits_with_10_and_a_hint(reprokit, command):
+    done = reprokit(command, "nothing-like-it", check=10)
+
+    assert "hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_an_archive_reading_says_how_to_make_one(reprokit, tmp_path):
+    done = reprokit("list", check=10, REPROKIT_ARCHIVE="", XDG_DATA_HOME=str(tmp_path / "data"))
+
+    assert "hint: " in done.stderr
+
+
+def test_the_first_capture_makes_the_default_archive(reprokit, evaluation, tmp_path):
+    own = {"REPROKIT_ARCHIVE": "", "XDG_DATA_HOME": str(tmp_path / "data")}
+    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation, **own)
+
+    assert "whole" in reprokit("validate", "latest", **own).stdout
+    assert list((tmp_path / "data").rglob("*.dvc"))
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["data/results.json", "data/harness/metrics.json", "bag-info.txt", "manifest-sha256.txt", "POINTER", "CATALOG"],
+)
+def test_a_changed_byte_anywhere_is_found_and_exits_with_12(reprokit, captured, place):
+    month = f"{captured[:4]}-{captured[4:6]}"
+    places = {
+        "POINTER": reprokit.archive / f"bundles/{month}/{captured}.dvc",
+        "CATALOG": reprokit.archive / f"catalog/{month}/{captured}.json",
+    }
+    path = places.get(place, reprokit.archive / f"bundles/{month}/{captured}" / place)
+    data = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(data[:-2] + bytes([data[-2] ^ 1]) + data[-1:])
+
+    done = reprokit("validate", captured, check=12)
+
+    assert re.search(r"  E\d{3} ", done.stdout)
+
+
+def test_validating_needs_no_archive_for_a_bundle_given_by_path(reprokit, captured, tmp_path):
+    copy = tmp_path / captured
+    shutil.copytree(reprokit.json("show", captured)["path"], copy)
+    shutil.rmtree(reprokit.archive, ignore_errors=True)
+
+    done = reprokit("validate", copy, check=None, REPROKIT_ARCHIVE="", XDG_DATA_HOME=str(tmp_path / "none"))
+
+    assert (done.returncode, done.stdout) == (0, f"{captured}: whole\n")
+
+
+def test_a_bundle_does_not_differ_from_itself(reprokit, captured):
+    difference = reprokit.json("diff", captured, captured)
+
+    assert difference["verdict"] == "identical"
+    assert difference["setup"] == []
+    assert all(row["same"] for row in difference["scores"])
+
+
+def test_another_seed_shows_in_set_up_scores_and_flips(reprokit, evaluation, captured):
+    (evaluation / "answers.py").write_text("OFFSET = 2\n")
+    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", "1", directory=evaluation)
+
+    text = reprokit("diff", captured, "latest", check=1).stdout
+    difference = reprokit.json("diff", captured, "latest", check=1)
+
+    assert difference["verdict"] == "different"
+    assert {change["area"] for change in difference["setup"]} >= {"invocation", "source"}
+    assert text.splitlines()[0].startswith("different")
+    flips = difference["samples"][0]["flips"][0]
+    assert (flips["right_to_wrong"], flips["wrong_to_right"]) == (2, 2)
+
+
+def test_what_is_printed_for_programs_is_canonical_json(reprokit, captured):
+    for arguments in (["list"], ["show", captured], ["validate", captured], ["status"], ["diff", captured, captured]):
+        text = reprokit(*arguments, "--json").stdout
+
+        assert json.dumps(json.loads(text), indent=2, sort_keys=True, ensure_ascii=False) + "\n" == text
+
+
+def test_finished_outputs_have_one_identity_wherever_they_are_captured(reprokit, tmp_path):
+    outputs = tmp_path / "recorded"
+    shutil.copytree("tests/recorded/lm_eval", outputs)
+    other = tmp_path / "other-archive"
+    reprokit("init", other)
+    reprokit("capture", "--from", outputs)
+    moved = tmp_path / "moved"
+    outputs.rename(moved)
+    reprokit("capture", "--from", moved, "--archive", other, "--tag", "again")
+
+    one = {entry["id"]: entry["identity"] for entry in reprokit.json("list")}
+    two = {entry["id"]: entry["identity"] for entry in reprokit.json("list", "--archive", other)}
+
+    assert one
+    assert one == two
+
+
+def test_capturing_the_same_outputs_again_makes_nothing_new(reprokit, tmp_path):
+    outputs = tmp_path / "recorded"
+    shutil.copytree("tests/recorded/lmms_eval", outputs)
+    reprokit("capture", "--from", outputs)
+    before = reprokit.json("list")
+
+    done = reprokit("capture", "--from", outputs)
+
+    assert "already captured as" in done.stderr
+    assert reprokit.json("list") == before
+
+
+def test_nothing_to_capture_is_told_with_a_way_out(reprokit, tmp_path):
+    (tmp_path / "empty").mkdir()
+
+    done = reprokit("capture", "--from", tmp_path / "empty", check=10)
+
+    assert "--results FILE" in done.stderr
+
+
+def test_an_archive_is_plain_git_and_dvc_to_others(reprokit, captured):
+    log = subprocess.run(
+        ["git", "log", "--format=%s"], cwd=reprokit.archive, capture_output=True, text=True, check=True
+    )
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=reprokit.archive, capture_output=True, text=True, check=True
+    )
+
+    assert f"capture {captured}" in log.stdout
+    assert status.stdout == ""
+    assert reprokit("status").stdout.startswith("archive ")

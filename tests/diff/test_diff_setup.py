@@ -1,0 +1,480 @@
+"""What changed in the set-up, and what is noise."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reprokit.bundle.environment import Package
+from reprokit.bundle.record import Harness, Input, Output, Subject, SubjectPart
+from reprokit.bundle.results import Task
+from reprokit.bundle.source import LeftOut
+from reprokit.bundle.values import SecretSlot, Unknown
+from reprokit.diff import noise
+from reprokit.diff.compare import compare
+from reprokit.diff.facts import AREAS
+
+
+def changes(a, b):
+    return [(c.area, c.name, c.kind, c.before, c.after) for c in compare(a, b).setup]
+
+
+def ignored(a, b):
+    return {(i.area, i.name): i.rules for i in compare(a, b).ignored}
+
+
+# --- the command -------------------------------------------------------------------------------------------------------
+
+
+def argv_changes(make, before, after, **more):
+    a, b = (make.side(record=make.record(argv, **more)) for argv in (before, after))
+    return [(c.name, c.kind, c.before, c.after) for c in compare(a, b).setup]
+
+
+def test_a_changed_option_is_one_change_of_that_option(make):
+    assert argv_changes(make, ["p", "--limit", "4", "--log_samples"], ["p", "--limit", "5", "--log_samples"]) == [
+        ("--limit", "changed", "4", "5")
+    ]
+
+
+def test_an_option_spelled_with_an_equals_sign_is_the_same_option(make):
+    assert argv_changes(make, ["p", "--limit=4"], ["p", "--limit", "5"]) == [("--limit", "changed", "4", "5")]
+    assert argv_changes(make, ["p", "--limit=4"], ["p", "--limit", "4"]) == []
+
+
+def test_added_and_removed_options_do_not_shift_the_others(make):
+    found = argv_changes(make, ["p", "run", "--a", "1", "--b", "2"], ["p", "run", "--b", "2", "--c"])
+
+    assert found == [("--a", "removed", "1", None), ("--c", "added", None, True)]
+
+
+def test_a_repeated_option_is_compared_repeat_by_repeat(make):
+    assert argv_changes(make, ["p", "-x", "1", "-x", "2"], ["p", "-x", "1", "-x", "3"]) == [
+        ("-x (2)", "changed", "2", "3")
+    ]
+
+
+def test_a_negative_number_is_a_value_and_no_option(make):
+    assert argv_changes(make, ["p", "--offset", "-1"], ["p", "--offset", "-2"]) == [("--offset", "changed", "-1", "-2")]
+
+
+def test_the_order_of_options_is_noise_and_the_order_of_their_values_is_not(make):
+    one, other = ["p", "--a", "1", "--b", "2", "3"], ["p", "--b", "2", "3", "--a", "1"]
+    a, b = make.side(record=make.record(one)), make.side(record=make.record(other))
+
+    assert changes(a, b) == []
+    assert ignored(a, b) == {("invocation", "order of options"): ["order"]}
+    assert argv_changes(make, ["p", "--b", "2", "3"], ["p", "--b", "3", "2"]) == [
+        ("--b", "changed", ["2", "3"], ["3", "2"])
+    ]
+
+
+def test_a_subcommand_counts(make):
+    assert argv_changes(make, ["lm_eval", "run"], ["lm_eval", "validate"]) == [
+        ("argument 1", "changed", "run", "validate")
+    ]
+
+
+@pytest.mark.parametrize("spelling", ["apart", "joined"])
+def test_output_paths_are_noise(make, spelling):
+    def side(path):
+        argv = ["p", "--output_path", path] if spelling == "apart" else ["p", f"--output_path={path}"]
+        prefix = "" if spelling == "apart" else "--output_path="
+        output = Output(path=path, argument=len(argv) - 1, prefix=prefix)
+        return make.side(record=make.record(argv, outputs=[output], claims={"config": {"where": path}}))
+
+    a, b = side("out"), side("/tmp/workspace/outputs/out")
+
+    assert changes(a, b) == []
+    assert ignored(a, b) == {("invocation", "--output_path"): ["output"], ("claims", "config.where"): ["output"]}
+
+
+def test_an_output_path_that_only_one_command_names_is_noise(make):
+    output = Output(path="/tmp/out", argument=2)
+    a = make.side(record=make.record(["p"]))
+    b = make.side(record=make.record(["p", "--output_path", "/tmp/out"], outputs=[output]))
+
+    assert changes(a, b) == []
+    assert ("invocation", "--output_path") in ignored(a, b)
+
+
+def test_another_model_in_the_folder_of_the_outputs_is_no_noise(make):
+    def side(folder):
+        argv = ["p", "--model", f"{folder}/model", "--output_path", folder]
+        return make.side(record=make.record(argv, outputs=[Output(path=folder, argument=4)]))
+
+    assert changes(side("/runs/one"), side("/runs/two")) == [
+        ("invocation", "--model", "changed", "/runs/one/model", "/runs/two/model")
+    ]
+
+
+def test_the_same_program_in_another_environment_is_noise(make):
+    a = make.side(record=make.record(["/home/ada/venv/bin/python3.11", "-m", "lm_eval"]))
+    b = make.side(record=make.record(["python", "-m", "lm_eval"]))
+
+    assert changes(a, b) == []
+    assert ignored(a, b) == {("invocation", "program"): ["program"]}
+
+
+def test_another_program_is_a_change(make):
+    assert argv_changes(make, ["lm_eval"], ["lmms_eval"]) == [("program", "changed", "lm_eval", "lmms_eval")]
+
+
+def test_a_secret_is_compared_by_the_name_of_its_slot(make):
+    def side(slot):
+        return make.side(record=make.record(["p", "--key", ["k=", SecretSlot(secret=slot)]]))
+
+    assert changes(side("ONE"), side("ONE")) == []
+    assert changes(side("ONE"), side("TWO")) == [("invocation", "--key", "changed", "k=<secret ONE>", "k=<secret TWO>")]
+
+
+def test_another_file_behind_the_same_argument_is_a_change(make):
+    def side(digit):
+        item = Input(path="data.jsonl", argument=1, kind="file", inside=False, digest="sha256:" + digit * 64)
+        return make.side(record=make.record(["p", "data.jsonl"], invocation={"inputs": [item]}))
+
+    assert changes(side("1"), side("1")) == []
+    assert [(c[0], c[1]) for c in changes(side("1"), side("2"))] == [("inputs", "data.jsonl")]
+
+
+# --- a faithful reproduction -------------------------------------------------------------------------------------------
+
+
+def in_a_place(make, *, home, prefix, start, output, host):
+    """The same run, wherever and whenever."""
+    argv = [f"{prefix}/bin/lm_eval", "run", "--include_path", f"{home}/tasks", "--output_path", output]
+    task = Task(
+        name="toy",
+        version="1.0",
+        n_shot=0,
+        config={
+            "process": f"<function process at 0x{hash(home) & 0xFFFFFFFF:x}>",
+            "metadata": {"config_source": f"{prefix}/lib/python3.11/site-packages/lm_eval/toy.yaml"},
+            "data": f"file://{home}/data.jsonl",
+        },
+    )
+    environment = make.environment(
+        prefix,
+        packages=[
+            Package(name="my_evals", version="0.1", editable=True, direct_url={"url": f"file://{home}", "dir_info": {}}),
+            Package(name="torch", version="2.13.0", record_digest="sha256:" + "2" * 64),
+        ],
+        modules={"answers": f"{home}/answers.py"},
+        loaded_from_cache=[f"/cache-of-{host}/hub/models--toy-org--tiny/snapshots/{'a' * 40}/config.json"],
+        hosts=[f"{host}:443"],
+    )
+    return make.side(
+        record=make.record(
+            argv,
+            home=home,
+            outputs=[Output(path=output, argument=5)],
+            variables={"PYTHONPATH": f"{home}/src:{home}", "HF_HOME": f"/cache-of-{host}", "PYTHONHASHSEED": "0"},
+            invocation={"program": f"{prefix}/bin/lm_eval"},
+            run={"started": start, "ended": start, "host": host, "resources": {"user_seconds": hash(host) % 100 / 7}},
+            claims={
+                "date": hash(start) % 1000,
+                "total_evaluation_time_seconds": str(hash(start)),
+                "config": {"model_args": {"pretrained": f"{home}/models/tiny"}, "output_path": output, "seed": 7},
+                "task_hashes": {"toy": "0"},
+            },
+        ),
+        sources=[make.source(home, branch=host, remotes={"origin": f"https://{host}/evals"})],
+        environment=environment,
+        tasks=[task],
+    )
+
+
+def test_a_faithful_reproduction_elsewhere_has_no_change_in_its_set_up(make):
+    original = in_a_place(
+        make, home="/home/ada/my-evals", prefix="/opt/venv", start="2026-11-23T03:15:47Z", output="out", host="box"
+    )
+    again = in_a_place(
+        make, home="/tmp/ws/source", prefix="/tmp/ws/environment", start="2031-01-01T00:00:00Z", output="/tmp/ws/o", host="b"
+    )
+
+    found = compare(original, again)
+
+    assert found.setup == []
+    assert found.not_compared == []
+    assert found.verdict == "identical"
+    assert {"place", "time", "host", "output", "address", "installed", "clone"} <= {r for i in found.ignored for r in i.rules}
+    assert all(item.reason for item in found.ignored)
+
+
+def test_a_folder_whose_name_only_begins_like_a_checkouts_is_another_folder(make):
+    def side(home):
+        record = make.record(["p", "--data", f"{home}-private/data"], home=home)
+        return make.side(record=record, sources=[make.source(home)])
+
+    found = changes(side("/home/ada/evals"), side("/home/bob/evals"))
+
+    assert found == [("invocation", "--data", "changed", "/home/ada/evals-private/data", "/home/bob/evals-private/data")]
+
+
+def test_another_place_in_the_same_checkout_is_a_change(make):
+    a = make.side()
+    b = make.side(record=make.record(invocation={"directory_in_source": "sub", "working_directory": "/x/sub"}))
+
+    assert [(c[0], c[1]) for c in changes(a, b)] == [("working directory", "path")]
+
+
+def test_a_working_directory_outside_of_checkouts_is_noise(make):
+    def side(path):
+        record = make.record(invocation={"source": None, "working_directory": path})
+        return make.side(record=record, sources=[])
+
+    assert changes(side("/a"), side("/b")) == []
+    assert ignored(side("/a"), side("/b")) == {("working directory", "path"): ["place"]}
+
+
+# --- source ------------------------------------------------------------------------------------------------------------
+
+
+def test_another_commit_and_tree_are_changes_of_the_checkout(make):
+    a = make.side()
+    b = make.side(sources=[make.source(commit="e" * 40, tree="f" * 40, dirty=True)])
+
+    assert [(c[1], c[3], c[4]) for c in changes(a, b)] == [
+        ("my-evals, commit", "c" * 40, "e" * 40),
+        ("my-evals, dirty", False, True),
+        ("my-evals, tree", "d" * 40, "f" * 40),
+    ]
+
+
+def test_a_checkout_that_only_one_side_loaded_code_from_is_named(make):
+    a = make.side()
+    b = make.side(sources=[make.source(), make.source("/home/ada/plugin", commit="9" * 40, tree="8" * 40)])
+
+    assert {(c[1], c[2]) for c in changes(a, b)} >= {("plugin, commit", "added"), ("plugin, tree", "added")}
+
+
+def test_checkouts_are_paired_by_what_they_hold_before_how_they_are_called(make):
+    one = [make.source("/a/x", commit="1" * 40, tree="1" * 40), make.source("/a/y", commit="2" * 40, tree="2" * 40)]
+    other = [make.source("/b/y", commit="1" * 40, tree="1" * 40), make.source("/b/x", commit="2" * 40, tree="2" * 40)]
+    record = make.record(invocation={"source": None})
+
+    assert changes(make.side(sources=one, record=record), make.side(sources=other, record=record)) == []
+
+
+def test_files_left_out_of_the_patch_count_unless_they_are_outputs(make):
+    outputs = LeftOut(path="out", reason="an output of the evaluation")
+    large = LeftOut(path="weights.bin", reason="untracked and 12.0 GiB large")
+    a, b = make.side(sources=[make.source(left_out=[outputs, large])]), make.side()
+
+    assert [(c[1], c[2]) for c in changes(a, b)] == [("my-evals, left out weights.bin", "removed")]
+
+
+# --- software, machine, subject ----------------------------------------------------------------------------------------
+
+
+def test_packages_are_added_removed_changed_and_spelled_as_the_index_does(make):
+    def side(*packages):
+        return make.side(environment=make.environment(packages=[Package(name=n, version=v) for n, v in packages]))
+
+    found = changes(side(("Lm_Eval", "1"), ("torch", "2.1"), ("old", "1")), side(("lm-eval", "1"), ("torch", "2.2"), ("new", "3")))
+
+    assert found == [
+        ("packages", "new", "added", None, "3"),
+        ("packages", "old", "removed", "1", None),
+        ("packages", "torch", "changed", "2.1", "2.2"),
+    ]
+
+
+def test_the_same_version_with_other_files_is_told_as_such(make):
+    def side(digit):
+        package = Package(name="torch", version="2.1", record_digest="sha256:" + digit * 64)
+        return make.side(environment=make.environment(packages=[package]))
+
+    (change,) = compare(side("1"), side("2")).setup
+
+    assert (change.name, change.note) == ("torch, files", "same version, other files")
+
+
+def test_other_files_of_another_version_are_not_told_twice(make):
+    def side(version):
+        package = Package(name="torch", version=version, record_digest=f"sha256:{version * 64}", direct_url={"url": version})
+        return make.side(environment=make.environment(packages=[package]))
+
+    assert [c[1] for c in changes(side("1"), side("2"))] == ["torch"]
+
+
+def test_an_origin_other_than_the_index_is_a_change(make):
+    def side(commit):
+        origin = {"url": "https://example.org/x.git", "vcs_info": {"vcs": "git", "commit_id": commit}} if commit else None
+        package = Package(name="x", version="1", direct_url=origin)
+        return make.side(environment=make.environment(packages=[package]))
+
+    assert [(c[1], c[2]) for c in changes(side("1" * 40), side("2" * 40))] == [("x, origin", "changed")]
+    assert [(c[1], c[2]) for c in changes(side(None), side("2" * 40))] == [("x, origin", "added")]
+
+
+def test_python_platform_and_hardware_are_compared_and_names_of_one_machine_are_not(make):
+    base = make.environment()
+    other = make.environment(
+        interpreter=msgspec.structs.replace(base.interpreter, version="3.12.1", executable="/x/python"),
+        platform={"system": "Linux", "kernel": "6.2.0"},
+        hardware={"cpu": "Toy CPU", "memory_bytes": 1 << 33, "gpus": [{"index": "0", "name": "H200", "uuid": "GPU-1"}]},
+    )
+    third = msgspec.structs.replace(
+        other, hardware={**other.hardware, "gpus": [{"index": "0", "name": "H200", "uuid": "GPU-2"}]}
+    )
+
+    found = changes(make.side(environment=base), make.side(environment=other))
+
+    assert [(c[0], c[1]) for c in found] == [
+        ("python", "version"),
+        ("platform", "kernel"),
+        ("hardware", "gpus.0.index"),
+        ("hardware", "gpus.0.name"),
+    ]
+    assert changes(make.side(environment=other), make.side(environment=third)) == []
+
+
+def test_another_container_image_is_a_change_and_another_container_is_not(make):
+    def side(identity, image):
+        container = {"engine": "podman", "id": identity, "imageid": image, "image": "evals"}
+        return make.side(environment=make.environment(container=container))
+
+    assert changes(side("1", "x"), side("2", "x")) == []
+    assert [c[1] for c in changes(side("1", "x"), side("1", "y"))] == ["imageid"]
+
+
+def test_revisions_of_models_datasets_and_cache_files_are_compared(make):
+    def side(revision):
+        part = SubjectPart(name="toy-org/data", revision=revision, learnt_from="cache")
+        path = f"/home/ada/.cache/huggingface/hub/datasets--toy-org--data/snapshots/{revision}/x.parquet"
+        return make.side(
+            record=make.record(subject=Subject(datasets=[part])), environment=make.environment(loaded_from_cache=[path])
+        )
+
+    assert [(c[0], c[1]) for c in changes(side("1" * 40), side("2" * 40))] == [
+        ("datasets", "toy-org/data"),
+        ("loaded from cache", "datasets toy-org/data"),
+    ]
+
+
+def test_claims_are_compared_leaf_by_leaf(make):
+    def side(seed, dtype):
+        return make.side(record=make.record(claims={"config": {"seed": seed, "model_args": {"dtype": dtype}}, "date": seed}))
+
+    assert changes(side(1, "float32"), side(2, "bfloat16")) == [
+        ("claims", "config.model_args.dtype", "changed", "float32", "bfloat16"),
+        ("claims", "config.seed", "changed", 1, 2),
+    ]
+
+
+def test_keys_with_dots_are_not_mixed_up_with_nesting(make):
+    a = make.side(record=make.record(claims={"a.b": 1, "a": {"b": 2}}))
+    b = make.side(record=make.record(claims={"a.b": 2, "a": {"b": 1}}))
+
+    assert {c[1] for c in changes(a, b)} == {"`a.b`", "a.b"}
+
+
+def test_claims_of_different_harnesses_are_not_held_against_each_other(make):
+    other = Harness(name="lmms_eval", version="0.7.3", version_from="claim", claims={"x": 1})
+    found = compare(make.side(), make.side(record=make.record(harness=other)))
+
+    assert {(c.area, c.name) for c in found.setup} == {("harness", "name"), ("harness", "version")}
+    assert "claims" in {item.area for item in found.not_compared}
+
+
+def test_the_clock_rate_in_an_environment_text_is_noise_and_a_version_in_it_is_not(make):
+    def side(rate, version):
+        text = f"PyTorch version: {version}\nCPU MHz: {rate}\nModel name: Toy"
+        return make.side(record=make.record(claims={"pretty_env_info": text}))
+
+    assert changes(side(2400.1, "2.1"), side(2399.8, "2.1")) == []
+    assert [c[1] for c in changes(side(2400.1, "2.1"), side(2399.8, "2.2"))] == ["pretty_env_info"]
+
+
+def test_the_harnesss_note_of_a_commit_counts_only_where_no_checkout_was_seen(make):
+    def side(note, sources):
+        return make.side(record=make.record(claims={"git_hash": note}), sources=sources)
+
+    assert changes(side("abc", None), side("def", None)) == []
+    assert [c[1] for c in changes(side("abc", []), side("def", []))] == ["git_hash"]
+
+
+# --- what is not known -------------------------------------------------------------------------------------------------
+
+
+def test_what_one_side_does_not_know_is_no_change(make):
+    unknown = Unknown(unknown="captured from finished outputs")
+    blind = make.record(
+        origin="finished",
+        invocation={"argv": unknown, "environment_variables": unknown, "working_directory": unknown, "source": None},
+        run={"exit_code": unknown, "started": unknown},
+        sources=unknown,
+    )
+    environment = make.environment(learnt_from="nothing", interpreter=None, packages=unknown, platform=None, hardware=None)
+
+    found = compare(make.side(), make.side(record=blind, environment=environment, sources=[]))
+
+    assert found.setup == []
+    assert {item.unknown_in for item in found.not_compared} == {"b"}
+    assert {item.area for item in found.not_compared} >= {"invocation", "source", "packages", "python", "hardware"}
+    assert found.verdict == "same results"
+
+
+def test_an_environment_that_nobody_recorded_is_not_compared(make):
+    a = make.side()
+    b = make.in_memory(record=a.record, results=a.results, environment=None, sources=a.sources, streams=a.streams, identity="x")
+
+    found = compare(a, b)
+
+    assert found.setup == []
+    assert {item.area for item in found.not_compared} >= {"packages", "python", "hardware"}
+
+
+# --- the rules themselves ----------------------------------------------------------------------------------------------
+
+NEVER_NOISE = (
+    "seed", "random_seed", "numpy_seed", "torch_seed", "fewshot_seed", "PYTHONHASHSEED", "PL_GLOBAL_SEED", "initial_seed",
+    "limit", "--limit", "offset", "version", "lm_eval_version", "transformers_version", "kernel", "driver", "cuda",
+    "model_args.dtype", "batch_size", "device", "num_fewshot", "n-shot.toy", "gen_kwargs.temperature", "temperature.x",
+    "VLLM_KV_CACHE_DTYPE", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "SLURM_NTASKS", "WORLD_SIZE", "imageid", "image",
+    "torch", "torch, files", "torch, origin", "my-evals, commit", "my-evals, tree", "my-evals, dirty", "model_sha",
+    "chat_template", "system_instruction", "revision", "max_gen_toks", "memory_bytes",
+)  # fmt: skip
+
+
+@given(area=st.sampled_from(AREAS), name=st.sampled_from(NEVER_NOISE), prefix=st.sampled_from(["", "config.", "eval."]))
+def test_no_rule_ignores_what_can_move_a_score(area, name, prefix):
+    assert noise.field_rule(area, prefix + name) is None
+
+
+SETTINGS = st.one_of(st.integers(0, 2**40), st.floats(0, 2).map(lambda x: round(x, 6)), st.from_regex(r"\d\.\d{1,2}\.\d{1,2}", fullmatch=True))
+
+
+@given(before=SETTINGS, after=SETTINGS, key=st.sampled_from(["seed", "limit", "lm_eval_version", "temperature"]))
+def test_a_changed_seed_limit_or_version_is_always_told(make, before, after, key):
+    def side(setting):
+        record = make.record(["p", f"--{key}", str(setting)], claims={"config": {key: setting}})
+        return make.side(record=record)
+
+    names = {c[1] for c in changes(side(before), side(after))}
+
+    assert (f"--{key}" in names) == (str(before) != str(after))
+    assert (f"config.{key}" in names) == (str(before) != str(after))
+
+
+@given(st.text(alphabet="0123456789abcdefx /-_.<>at", max_size=60))
+def test_text_rules_change_nothing_but_their_own_pieces(text):
+    cleaned, used = noise.without_noise(text)
+
+    assert (cleaned != text) <= bool(used)
+    assert noise.without_noise(cleaned)[0] == cleaned
+
+
+def test_a_number_in_base_sixteen_is_no_address():
+    assert noise.without_noise("seed=0x2a") == ("seed=0x2a", frozenset())
+    assert noise.without_noise("<function f at 0x7f94642d84a0>")[0] == noise.without_noise("<function f at 0x1>")[0]
+
+
+def test_every_rule_has_a_reason():
+    rules = {rule.name for rule in (*noise.FIELD_RULES, *noise.TEXT_RULES)}
+
+    assert rules <= noise.REASONS.keys()
+    assert {rule.area for rule in noise.FIELD_RULES} <= set(AREAS)
