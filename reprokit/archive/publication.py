@@ -23,7 +23,7 @@ from reprokit.archive import catalog, durable, owner, pending
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.owner import Owner
 from reprokit.archive.pending import Marker
-from reprokit.bundle import bag, canonical
+from reprokit.bundle import bag, canonical, compression
 from reprokit.bundle.bag import BagInfo
 from reprokit.errors import CaptureError, FixityError, ReprokitError
 
@@ -133,19 +133,26 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def holder(archive: Archive, info: BagInfo) -> str | None:
-    """Find the bundle that holds content equal to the one described, if the archive has it.
+def holder(archive: Archive, sealed: Path, info: BagInfo) -> str | None:
+    """Find the bundle that holds content equal to that of a sealed one, if the archive has it.
 
-    Only bundles with the same start, harness and model are looked at: equal content says the same of them.
+    Equal content has an equal id, unless another version of zstd compressed it; only then are others looked at, and
+    only those of the same start, harness and model: equal content says the same of them.
     """
-    prefix = info.bundle_id[:-_DIGITS]
-    published = _names(archive.payload(info.bundle_id).parent)
-    entered = _names(archive.entry(info.bundle_id).parent)
-    candidates = {
+    compressed = any(path.endswith(compression.SUFFIX) for path in bag.read_manifest(sealed))
+    candidates = _alike(archive, info.bundle_id) if compressed else [info.bundle_id]
+    return next((each for each in candidates if _content(archive, each) == info.content_digest), None)
+
+
+def _alike(archive: Archive, bundle_id: str) -> list[str]:
+    """List the ids, published or in the catalog, that differ from this one in the digits of the identity at most."""
+    prefix = bundle_id[:-_DIGITS]
+    published = _names(archive.payload(bundle_id).parent)
+    entered = _names(archive.entry(bundle_id).parent)
+    names = {
         name.removesuffix(".dvc").removesuffix(".json") for name in (*published, *entered) if name.startswith(prefix)
     }
-    alike = sorted(each for each in candidates if is_bundle_id(each) and each[:-_DIGITS] == prefix)
-    return next((each for each in alike if _content(archive, each) == info.content_digest), None)
+    return sorted(each for each in names if is_bundle_id(each) and each[:-_DIGITS] == prefix)
 
 
 def publish(archive: Archive, staged: Path) -> Publication:
@@ -163,7 +170,7 @@ def publish(archive: Archive, staged: Path) -> Publication:
     info = bag.read_info(sealed)
     _check_name(sealed, info)
     with _told(archive):
-        if (known := holder(archive, info)) is not None:
+        if (known := holder(archive, sealed, info)) is not None:
             _remove(staging)
             return Publication(bundle_id=known, path=archive.payload(known), new=False)
         durable.flush_tree(sealed)

@@ -94,9 +94,13 @@ def _environment(environment: Environment) -> str:
     if environment.interpreter is None:
         return "# Environment: no Python is recorded; the command finds its own on PATH.\n"
     version = shlex.quote(environment.interpreter.version)
+    minor = shlex.quote(".".join(environment.interpreter.version.split(".")[:2]))
     return (
         f"# Environment: Python {_flat(environment.interpreter.version)} and the recorded packages\n"
-        f'uv venv -q --python "${{PYTHON:-{version}}}" "$workspace/environment"\n'
+        f'uv venv -q --python "${{PYTHON:-{version}}}" "$workspace/environment" || {{\n'
+        f"  echo \"reproduce.sh: taking another Python\" {minor} >&2\n"
+        f'  uv venv -q --clear --python {minor} "$workspace/environment"\n'
+        "}\n"
         'uv pip install -q --no-deps --python "$workspace/environment/bin/python" '
         '-r "$here/environment/requirements.lock"\n'
         'export PATH="$workspace/environment/bin:$PATH" VIRTUAL_ENV="$workspace/environment"\n'

@@ -139,7 +139,7 @@ def _prepare(request: Request, find_archive: Callable[[], Archive]) -> _Prepared
         source=observed,
         root=root,
         inputs=arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root),
-        secrets=secrets.collect(request.environment, request.home),
+        secrets=secrets.with_argv(secrets.collect(request.environment, request.home), request.argv),
     )
 
 

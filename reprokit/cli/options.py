@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 
 from reprokit.archive.location import Archive, locate
 from reprokit.archive.references import resolve
@@ -44,9 +45,16 @@ def find_bundle(reference: str, named: Path | None) -> Bundle:
     return open_bundle(resolve(reference, archive))
 
 
+def _written(value: object) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    message = f"{type(value).__name__} has no JSON form"
+    raise TypeError(message)
+
+
 def print_json(value: object) -> None:
     """Print a value as canonical JSON."""
-    click.echo(canonical.record(value).decode(), nl=False)
+    click.echo(canonical.record(msgspec.to_builtins(value, enc_hook=_written)).decode(), nl=False)
 
 
 def table(rows: list[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> list[str]:

@@ -23,7 +23,7 @@ def _lines(state: Status) -> Iterator[str]:
     if state.under_way:
         yield f"under way    {state.under_way} captures"
     for staging in state.abandoned:
-        yield f"interrupted  {staging.path.name}: its evaluation's outputs are where it wrote them; see `capture --from`"
+        yield f"interrupted  {staging.path.name}: its outputs are where they were written; see `capture --from`"
     for path in state.uncommitted:
         yield f"uncommitted  {path}"
     for path in state.strays:

@@ -38,12 +38,11 @@ def agreement(difference: Difference) -> Agreed:
     doubt = _doubt(difference)
     if doubt is not None and not difference.scores:
         return Agreed("different", f"there are no metrics, and {doubt}")
-    equal = f"all {len(difference.scores)} scores are equal"
+    equal = f"all scores are equal ({len(difference.scores)})"
     if doubt is not None:
         return Agreed("identical scores", f"{equal}, but {doubt}")
-    return Agreed(
-        "identical samples", f"{equal}, and so are all {sum(task.compared for task in difference.samples)} samples"
-    )
+    compared = sum(task.compared for task in difference.samples)
+    return Agreed("identical samples", f"{equal}, and so are all samples ({compared})")
 
 
 def _told(unequal: list[ScoreRow], *, of: int) -> str:

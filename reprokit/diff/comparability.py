@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from reprokit.bundle.results import Task
 from reprokit.diff.difference import Comparability, Stage, Status, TaskComparability, TaskSamples
 from reprokit.diff.facts import Weighed
-from reprokit.diff.samples import Paired
 from reprokit.diff.setup import definition_prefix
 from reprokit.diff.side import Side
 
@@ -16,20 +15,23 @@ from reprokit.diff.side import Side
 _PARTS: dict[Stage, str] = {"document": "documents", "prompt": "prompts", "target": "targets"}
 # lm-eval notes the model's arguments in a task's `metadata`: another model is no other task.
 _NOT_THE_TASK = "metadata"
+# A prompt may be the words alone of a question about an image: without the document too, the question is not known.
+_ESSENTIAL = {"documents", "prompts"}
+_ALONE = "only one of them evaluated it"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
     """What both sides say of one task.
 
-    `definition` is what weighing the two definitions gave, `paired` what pairing the samples gave.
+    `definition` is what weighing the two definitions gave, `samples` what pairing the samples gave.
     """
 
     task: str
     before: Task | None
     after: Task | None
     definition: Weighed | None
-    paired: Paired | None
+    samples: TaskSamples | None
 
 
 def _definition_changes(known: Known) -> list[str]:
@@ -59,7 +61,7 @@ def _set_apart(known: Known) -> Iterator[str]:
 
 
 def _both_saved(known: Known) -> bool:
-    return known.paired is not None and known.paired.samples.saved_in == "both"
+    return known.samples is not None and known.samples.saved_in == "both"
 
 
 def _sample_parts(samples: TaskSamples) -> Iterator[str]:
@@ -75,7 +77,7 @@ def _unknown_parts(samples: TaskSamples) -> list[str]:
 
 
 def _in_words(samples: TaskSamples) -> str:
-    words = [f"{samples.compared} samples in common"]
+    words = [f"{samples.compared} {'sample' if samples.compared == 1 else 'samples'} in common"]
     alone = samples.only_in_a + samples.only_in_b
     if alone:
         words.append(f"{alone} in only one of them")
@@ -86,37 +88,37 @@ def _in_words(samples: TaskSamples) -> str:
 
 
 def judge_task(known: Known) -> TaskComparability:
-    """Judge one task. Never claims more than was saved: without samples, or without what was asked, it is unknown."""
+    """Judge one task. Never claims more than was saved: without samples, documents and prompts it stays unknown."""
     if known.before is None or known.after is None:
-        return TaskComparability(task=known.task, status="not", reason="only one of them evaluated it")
+        return TaskComparability(task=known.task, status="not", reason=_ALONE)
     differs = list(_set_apart(known))
-    if known.paired is None or not _both_saved(known):
-        who = "neither" if known.paired is None else "only one of them"
+    if known.samples is None or not _both_saved(known):
+        who = "neither" if known.samples is None else "only one of them"
         reason = f"{who} saved samples"
-        reason = f"{', '.join(differs)} differ; {reason}" if differs else reason
+        reason = f"not the same: {', '.join(differs)}; {reason}" if differs else reason
         status: Status = "partly" if differs else "unknown"
         return TaskComparability(task=known.task, status=status, differs=differs, unknown=["samples"], reason=reason)
-    return _judge_by_samples(known, known.paired, differs)
+    return _judge_by_samples(known.task, known.samples, differs)
 
 
-def _judge_by_samples(known: Known, paired: Paired, differs: list[str]) -> TaskComparability:
-    samples = paired.samples
+def _judge_by_samples(task: str, samples: TaskSamples, differs: list[str]) -> TaskComparability:
     differs = [*_sample_parts(samples), *differs]
     unknown = _unknown_parts(samples)
     reason = _in_words(samples)
     apart = [part for part in differs if part not in {"samples", *_PARTS.values()}]
     if apart:
-        reason = f"{reason}; {', '.join(apart)} differ"
+        reason = f"{reason}; not the same: {', '.join(apart)}"
+    if unknown:
+        reason = f"{reason}; not compared: {', '.join(unknown)}"
     status: Status = "comparable"
     if not samples.compared or samples.changed.get("document") == samples.compared:
         status = "not"
     elif differs:
         status = "partly"
-    elif paired.asked_in_full < samples.compared:
+    elif _ESSENTIAL & set(unknown):
         status = "unknown"
-        reason = f"{reason}; what was asked was not saved in full"
     return TaskComparability(
-        task=known.task,
+        task=task,
         status=status,
         in_common=samples.compared,
         differs=differs,
@@ -131,7 +133,9 @@ def overall(tasks: list[TaskComparability]) -> Comparability:
     if not tasks:
         return Comparability(status="not", reason="there is no task")
     if statuses == {"not"}:
-        return Comparability(status="not", reason=_shared(tasks) or "no task can be compared", tasks=tasks)
+        shared = _shared(tasks)
+        reason = "they have no task in common" if shared == _ALONE else shared or "no task can be compared"
+        return Comparability(status="not", reason=reason, tasks=tasks)
     if statuses <= {"comparable", "unknown"}:
         status: Status = "unknown" if "unknown" in statuses else "comparable"
     else:
@@ -155,11 +159,11 @@ def _shared(tasks: list[TaskComparability]) -> str | None:
     return reasons.pop() if len(reasons) == 1 else None
 
 
-def compare_tasks(a: Side, b: Side, definitions: dict[str, Weighed], paired: Iterable[Paired]) -> Comparability:
+def compare_tasks(a: Side, b: Side, definitions: dict[str, Weighed], samples: Iterable[TaskSamples]) -> Comparability:
     """Judge every task that either side evaluated."""
     one = {task.name: task for task in a.results.tasks}
     other = {task.name: task for task in b.results.tasks}
-    samples = {each.samples.task: each for each in paired}
+    paired = {each.task: each for each in samples}
     return overall(
         [
             judge_task(
@@ -168,7 +172,7 @@ def compare_tasks(a: Side, b: Side, definitions: dict[str, Weighed], paired: Ite
                     before=one.get(name),
                     after=other.get(name),
                     definition=definitions.get(name),
-                    paired=samples.get(name),
+                    samples=paired.get(name),
                 )
             )
             for name in sorted(one.keys() | other.keys())

@@ -26,9 +26,8 @@ def compare(a: Side, b: Side, *, shown: int = SHOWN) -> Difference:
         InvalidRecordError: a record or a line of samples cannot be read.
     """
     set_ups = compare_set_ups(a, b)
-    paired = [pair_samples(a, b, task, shown=shown) for task in sorted({*a.tasks(), *b.tasks()})]
-    comparability = compare_tasks(a, b, set_ups.tasks, paired)
-    samples = [each.samples for each in paired]
+    samples = [pair_samples(a, b, task, shown=shown) for task in sorted({*a.tasks(), *b.tasks()})]
+    comparability = compare_tasks(a, b, set_ups.tasks, samples)
     scores = compare_scores(a.results, b.results)
     verdict, reason = judge(
         same_bundle=a.identity == b.identity,

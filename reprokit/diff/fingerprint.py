@@ -53,8 +53,7 @@ _PIECES: dict[Stage, tuple[int, ...]] = {
     "response": (6,),
     "answer": (7,),
 }
-ASKED_IN_FULL = (0, 2)
-"""Pieces of which either pins down all that the model was given: the document's digest and the prompt's."""
+_SPANS = {stage: slice(pieces[0] * _WIDTH, (pieces[-1] + 1) * _WIDTH) for stage, pieces in _PIECES.items()}
 
 
 def order(key: Key) -> Order:
@@ -147,11 +146,6 @@ def _known(one: Fingerprint, piece: int) -> bytes | None:
     return None if found == _UNKNOWN else found
 
 
-def asked_in_full(one: Fingerprint, other: Fingerprint) -> bool:
-    """Tell whether both sides pin down, in the same way, all that the model was given."""
-    return any(_known(one, piece) is not None and _known(other, piece) is not None for piece in ASKED_IN_FULL)
-
-
 def same_score(one: Score, other: Score) -> bool:
     """Tell whether two scores are exactly equal; what was not scored is equal for the same reason only."""
     return plain(one) == plain(other)
@@ -180,7 +174,7 @@ def _compare_stage(one: Fingerprint, other: Fingerprint, stage: Stage) -> bool |
 
 
 def _saved(one: Fingerprint, stage: Stage) -> bool:
-    return any(_known(one, piece) is not None for piece in _PIECES[stage])
+    return any(one.pieces[_SPANS[stage]])
 
 
 def compare(one: Fingerprint, other: Fingerprint) -> Comparison:
@@ -189,8 +183,8 @@ def compare(one: Fingerprint, other: Fingerprint) -> Comparison:
     A stage differs when any piece that both sides have differs. It is unknown when they have no piece in common.
     """
     scored: tuple[Stage, ...] = () if same_scores(one.scores, other.scores) else ("score",)
-    if one.pieces == other.pieces and _UNKNOWN not in one.pieces:
-        return _SAME if not scored else Comparison(scored, (), ())
+    if one.pieces == other.pieces:
+        return Comparison(scored, tuple(stage for stage in _PIECES if not _saved(one, stage)), ())
     outcomes = {stage: _compare_stage(one, other, stage) for stage in _PIECES}
     unknown = tuple(stage for stage, outcome in outcomes.items() if outcome is None)
     return Comparison(
@@ -198,6 +192,3 @@ def compare(one: Fingerprint, other: Fingerprint) -> Comparison:
         unknown=unknown,
         known_by_one=tuple(stage for stage in unknown if _saved(one, stage) or _saved(other, stage)),
     )
-
-
-_SAME = Comparison((), (), ())

@@ -102,9 +102,7 @@ FIELD_RULES: tuple[FieldRule, ...] = (
     _field("host", "platform", "node|host|hostname"),
     _field("id", "container", _LAST + "(id|container_id|hostname)"),
     _field("id", "hardware", _PART.format("uuid|serial|bus_id|pci|minor_number")),
-    _field(
-        "measured", "hardware", _PART.format("mhz|bogomips|available|free|used|utili[sz]ation|temperature|load|uptime")
-    ),
+    _field("measured", "hardware", _PART.format("mhz|bogomips|available|free|used|utili[sz]ation|load|uptime")),
     _field("host", "hardware", _PART.format("hostname")),
     _field("id", "torch", _PART.format("uuid|pci")),
     _field("measured", "torch", _PART.format("allocated|reserved")),

@@ -22,7 +22,6 @@ from reprokit.diff.fingerprint import (
     Key,
     Occurrences,
     Order,
-    asked_in_full,
     compare,
     fingerprints,
     is_number,
@@ -33,17 +32,6 @@ from reprokit.diff.side import Side
 
 Pair = tuple[Fingerprint | None, Fingerprint | None]
 _BINARY = (0, 1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Paired:
-    """What came of comparing the samples of a task.
-
-    `asked_in_full` counts the compared samples of which both sides pin down all that the model was given.
-    """
-
-    samples: TaskSamples
-    asked_in_full: int
 
 
 @dataclass(kw_only=True)
@@ -65,7 +53,6 @@ class _Tally:
     differing: int = 0
     only_in_a: int = 0
     only_in_b: int = 0
-    asked_in_full: int = 0
     unanswered: int = 0
     changed: Counter[Stage] = field(default_factory=Counter)
     unknown: Counter[Stage] = field(default_factory=Counter)
@@ -85,7 +72,6 @@ class _Tally:
     def _compared(self, one: Fingerprint, other: Fingerprint) -> None:
         outcome = compare(one, other)
         self.compared += 1
-        self.asked_in_full += asked_in_full(one, other)
         self.identical += not outcome.changed and not outcome.known_by_one
         if outcome.unknown:
             self.unanswered += {"response", "answer"} <= set(outcome.unknown)
@@ -175,7 +161,7 @@ def _streams(side: Side, task: str) -> Iterator[Sample]:
     return side.samples(task) if task in side.tasks() else iter(())
 
 
-def pair_samples(a: Side, b: Side, task: str, *, shown: int) -> Paired:
+def pair_samples(a: Side, b: Side, task: str, *, shown: int) -> TaskSamples:
     """Compare the samples of a task that at least one side saved.
 
     Samples are partners when id (as typed), epoch and filter are the same. Of lines that repeat these, the first goes
@@ -195,7 +181,7 @@ def pair_samples(a: Side, b: Side, task: str, *, shown: int) -> Paired:
     for one, other in pairs(fingerprints(_streams(a, task), seen_a), fingerprints(_streams(b, task), seen_b)):
         tally.add(one, other)
     saved_in: Where = "both" if task in a.tasks() and task in b.tasks() else "a" if task in a.tasks() else "b"
-    samples = TaskSamples(
+    return TaskSamples(
         task=task,
         saved_in=saved_in,
         compared=tally.compared,
@@ -212,7 +198,6 @@ def pair_samples(a: Side, b: Side, task: str, *, shown: int) -> Paired:
         flips=_flips(tally.metrics, _lower_is_better(a, task) | _lower_is_better(b, task)),
         shown=_shown(a, b, task, tally),
     )
-    return Paired(samples=samples, asked_in_full=tally.asked_in_full)
 
 
 def _shown(a: Side, b: Side, task: str, tally: _Tally) -> list[SampleChange]:

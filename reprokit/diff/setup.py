@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -62,8 +63,8 @@ def _facts(half: _Half, other: _Half) -> Iterator[Fact]:
     yield Fact(area="harness", name="version", value=record.harness.version)
     yield from _claims(record, opposite, sources_known=bool(half.side.sources and other.side.sources))
     yield from (Fact(area="tasks", name=task.name, value="evaluated") for task in half.side.results.tasks)
-    yield from _subject("models", record.subject.models, half.places)
-    yield from _subject("datasets", record.subject.datasets, half.places)
+    yield from _subject("models", record.subject.models, opposite.subject.models, half.places)
+    yield from _subject("datasets", record.subject.datasets, opposite.subject.datasets, half.places)
     if isinstance(record.sources, Unknown):
         yield Fact(area="source", name=WHOLE_AREA, value=record.sources)
     else:
@@ -96,10 +97,14 @@ def _claims(record: Record, opposite: Record, *, sources_known: bool) -> Iterato
             yield Fact(area="claims", name=name, value=value)
 
 
-def _subject(area: str, parts: list[SubjectPart], where: Places) -> Iterator[Fact]:
+def _subject(area: str, parts: list[SubjectPart], others: list[SubjectPart], where: Places) -> Iterator[Fact]:
+    repeated = {name for side in (parts, others) for name, count in Counter(p.name for p in side).items() if count > 1}
     for part in parts:
         # A model's name may be the path of its folder; the same folder in another checkout is the same model's.
         name, _ = where.named(part.name)
+        if part.name in repeated:
+            # Such as `json`, the name of all datasets that are files: told apart by the tasks that use them.
+            name = f"{name} for {', '.join(part.tasks)}"
         yield Fact(area=area, name=name, value=part.revision)
         yield from table(area, part.extra, f"{name}, ")
 

@@ -24,6 +24,7 @@ from reprokit.diff.legible import number, printable, quoted, shorten, shorten_bo
 WIDTH = 100
 _MOST_CHANGES = 12
 _MOST_ROWS = 24
+_MOST_AREAS = 4
 _MOST_SAMPLES = 5
 _NAME = 34
 _STATUS: dict[Status, str] = {
@@ -109,8 +110,9 @@ def _not_compared(found: list[NotCompared], *, everything: bool) -> Iterator[str
     if not everything:
         sides = Counter("neither" if item.unknown_in == "both" else "only one" for item in found)
         words = ", ".join(f"{count} known of {side}" for side, count in sorted(sides.items()))
-        areas = ", ".join(dict.fromkeys(item.area for item in found))
-        yield f"  not compared: {words} ({areas})"
+        areas = list(dict.fromkeys(item.area for item in found))
+        areas = areas if len(areas) <= _MOST_AREAS else [*areas[:_MOST_AREAS], "…"]
+        yield f"  not compared: {words} ({', '.join(areas)})"
         return
     for item in found:
         name = item.area if item.name == "*" else f"{item.area} {item.name}"
@@ -238,11 +240,16 @@ def _sample(change: SampleChange) -> Iterator[str]:
         "answer": (change.a.answer, change.b.answer),
     }
     for stage, (one, other) in said.items():
-        if stage in change.changed:
+        if stage in change.changed and not (stage == "answer" and _as_it_came(change)):
             half = (WIDTH - len(_ARROW) - 18) // 2
             yield f"      {stage:8}  {_ARROW.join(shorten_both(quoted(one), quoted(other), half))}"
     if "score" in change.changed:
         yield f"      score     {shorten(_marks(change), WIDTH - 16)}"
+
+
+def _as_it_came(change: SampleChange) -> bool:
+    """Tell whether the answers say the same as the responses above them."""
+    return all(quoted(side.responses) == quoted(side.answer) for side in (change.a, change.b))
 
 
 def _marks(change: SampleChange) -> str:

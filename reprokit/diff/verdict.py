@@ -29,9 +29,9 @@ def _what_differs(scores: list[ScoreRow], samples: list[TaskSamples]) -> str:
     differing = sum(task.differing for task in samples)
     compared = sum(task.compared for task in samples)
     missing = sum(alone(task) for task in samples)
-    words = [f"{other} of {_number(len(scores), 'score')} differ"] if other else ["scores equal" if scores else ""]
+    words = [f"{other} of {len(scores)} scores differ"] if other else ["scores equal" if scores else ""]
     if differing:
-        words.append(f"{differing} of {_number(compared, 'sample')} differ")
+        words.append(f"{differing} of {compared} samples differ")
     if missing:
         words.append(f"{_number(missing, 'sample')} in only one of them")
     return ", ".join(word for word in words if word)
@@ -40,7 +40,7 @@ def _what_differs(scores: list[ScoreRow], samples: list[TaskSamples]) -> str:
 def _what_is_equal(scores: list[ScoreRow], samples: list[TaskSamples]) -> str:
     compared = sum(task.compared for task in samples)
     parts = [_number(count, word) for count, word in ((len(scores), "score"), (compared, "sample")) if count]
-    words = f"all of {' and '.join(parts)} equal" if parts else "no results on either side"
+    words = f"{' and '.join(parts)} equal" if parts else "no results on either side"
     return words if compared or not scores else f"{words}, no samples to compare"
 
 

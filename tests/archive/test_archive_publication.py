@@ -16,7 +16,7 @@ import pytest
 
 from reprokit.archive import creation, owner, pending, publication, registration
 from reprokit.archive.owner import Life, Owner
-from reprokit.bundle import bag, canonical
+from reprokit.bundle import bag, canonical, compression
 from reprokit.errors import CaptureError, FixityError, NotFoundError
 
 
@@ -112,6 +112,19 @@ def test_equal_content_is_recognised_by_its_catalog_entry_when_the_payload_is_no
 
     assert (again.bundle_id, again.new) == (first, False)
     assert not archive.payload(first).exists()
+
+
+def test_equal_content_is_recognised_when_another_zstd_has_compressed_it(archive, make_bundle, monkeypatch):
+    files = {"harness/big.jsonl": b'{"a": 1}\n' * 200_000}
+    made = []
+    for level in (3, 19):
+        monkeypatch.setattr(compression, "_LEVEL", level)
+        staging = publication.stage(archive)
+        made.append(make_bundle(staging / "bag", harness_files=files))
+        published = publication.publish(archive, staging)
+
+    assert made[0].bundle_id != made[1].bundle_id
+    assert (published.bundle_id, published.new) == (made[0].bundle_id, False)
 
 
 def test_other_content_of_the_same_run_is_another_bundle(archive, publish):

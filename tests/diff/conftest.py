@@ -11,7 +11,17 @@ import msgspec
 import pytest
 
 from reprokit.bundle.environment import Environment, Interpreter, Package
-from reprokit.bundle.record import Harness, Invocation, Output, Record, Run, SourceSummary, Subject, SubjectPart, Variable
+from reprokit.bundle.record import (
+    Harness,
+    Invocation,
+    Output,
+    Record,
+    Run,
+    SourceSummary,
+    Subject,
+    SubjectPart,
+    Variable,
+)
 from reprokit.bundle.results import Metric, Results, Task
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.source import Source
@@ -52,7 +62,12 @@ class InMemory:
 def a_source(root: str = "/home/ada/my-evals", **changes: Any) -> Source:
     """A clean checkout."""
     source = Source(
-        name=root.rsplit("/", 1)[1], root=root, commit="c" * 40, tree="d" * 40, swhid="swh:1:dir:" + "d" * 40, dirty=False
+        name=root.rsplit("/", 1)[1],
+        root=root,
+        commit="c" * 40,
+        tree="d" * 40,
+        swhid="swh:1:dir:" + "d" * 40,
+        dirty=False,
     )
     return msgspec.structs.replace(source, **changes)
 
@@ -62,7 +77,11 @@ def an_environment(prefix: str = "/home/ada/venv", **changes: Any) -> Environmen
     environment = Environment(
         learnt_from="probe",
         interpreter=Interpreter(
-            executable=f"{prefix}/bin/python", prefix=prefix, base_prefix="/usr", version="3.11.7", implementation="cpython"
+            executable=f"{prefix}/bin/python",
+            prefix=prefix,
+            base_prefix="/usr",
+            version="3.11.7",
+            implementation="cpython",
         ),
         packages=[
             Package(name="lm_eval", version="0.4.13", record_digest="sha256:" + "1" * 64),
@@ -95,9 +114,7 @@ def a_record(
         environment_variables=[Variable(name=name, value=value) for name, value in (variables or {}).items()],
         outputs=outputs or [],
     )
-    happened = Run(
-        started="2026-11-23T03:15:47Z", ended="2026-11-23T03:16:47Z", exit_code=0, complete=True, host="box"
-    )
+    happened = Run(started="2026-11-23T03:15:47Z", ended="2026-11-23T03:16:47Z", exit_code=0, complete=True, host="box")
     record = Record(
         origin="live",
         invocation=msgspec.structs.replace(asked, **(invocation or {})),
@@ -113,7 +130,9 @@ def a_record(
     return msgspec.structs.replace(record, **changes)
 
 
-def a_sample(number: int | str, *, task: str = "toy", response: str | None = None, acc: Any = None, **more: Any) -> Sample:
+def a_sample(
+    number: int | str, *, task: str = "toy", response: str | None = None, acc: Any = None, **more: Any
+) -> Sample:
     """A sample of which everything was saved."""
     digest = hashlib.sha256(repr(number).encode()).hexdigest()
     sample = Sample(

@@ -100,21 +100,24 @@ def test_addresses_in_a_definition_are_no_other_definition(make):
     assert judged(side("0x7f94642d84a0"), side("0x7f94642d9999")).status == "comparable"
 
 
-def test_a_harness_that_saves_no_document_and_no_digest_is_not_said_to_be_comparable(make):
-    bare = {"document": None, "document_digest": None, "prompt_digest": None}
-
+@pytest.mark.parametrize(
+    ("bare", "part"),
+    [
+        ({"document": None, "document_digest": None}, "documents"),
+        ({"prompt": None, "prompt_digest": None}, "prompts"),
+    ],
+)
+def test_without_documents_or_prompts_it_is_not_known(make, bare, part):
     task = judged(make.side(rows(make, **bare)), make.side(rows(make, **bare)))
 
-    assert (task.status, task.unknown) == ("unknown", ["documents"])
-    assert "what was asked was not saved in full" in task.reason
+    assert (task.status, task.unknown, task.differs) == ("unknown", [part], [])
+    assert task.reason == f"4 samples in common; not compared: {part}"
 
 
-def test_a_digest_over_all_that_was_asked_is_enough(make):
-    bare = {"document": None, "document_digest": None}
+def test_without_targets_the_questions_are_still_the_same(make):
+    task = judged(make.side(rows(make, target=None)), make.side(rows(make, target=None)))
 
-    task = judged(make.side(rows(make, **bare)), make.side(rows(make, **bare)))
-
-    assert (task.status, task.unknown) == ("comparable", ["documents"])
+    assert (task.status, task.unknown) == ("comparable", ["targets"])
 
 
 def test_without_samples_it_is_not_known(make):
@@ -143,4 +146,4 @@ def test_runs_of_different_tasks_are_not_comparable(make):
     found = compare(make.side({"one": rows(make)}), make.side({"two": rows(make)}))
 
     assert found.verdict == "not comparable"
-    assert found.reason == "only one of them evaluated it"
+    assert found.reason == "they have no task in common"

@@ -22,7 +22,9 @@ WORDS = st.text(st.characters(codec="utf-8"), max_size=6)
 NUMBERS = st.one_of(st.booleans(), st.integers(-(2**62), 2**62), st.floats(), st.sampled_from([0, 1, 0.0, 1.0]))
 SCORES = st.one_of(NUMBERS, st.builds(NotScored, not_scored=st.sampled_from(["nan", "N/A"])))
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-(2**62), 2**62), WORDS, st.floats(allow_nan=False, allow_infinity=False)),
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**62), 2**62), WORDS, st.floats(allow_nan=False, allow_infinity=False)
+    ),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=3)),
     max_leaves=5,
 )
@@ -56,7 +58,9 @@ METRICS = st.builds(
     group=st.booleans(),
     extra=JSON,
 )
-ARGUMENTS = st.lists(st.sampled_from(["--limit", "4", "5", "--log", "--seed=1", "-1", "run", "--", "--x=/home/ada"]), max_size=6)
+ARGUMENTS = st.lists(
+    st.sampled_from(["--limit", "4", "5", "--log", "--seed=1", "-1", "run", "--", "--x=/home/ada"]), max_size=6
+)
 
 
 @st.composite
@@ -65,7 +69,12 @@ def sides(draw, make):
     names = draw(st.sets(TASKS, max_size=2))
     streams = {name: draw(st.lists(SAMPLES, max_size=6)) for name in sorted(names)}
     tasks = [
-        Task(name=name, version=draw(st.sampled_from([None, "1"])), n_shot=draw(st.sampled_from([0, 5])), config=draw(JSON))
+        Task(
+            name=name,
+            version=draw(st.sampled_from([None, "1"])),
+            n_shot=draw(st.sampled_from([0, 5])),
+            config=draw(JSON),
+        )
         for name in sorted(names | draw(st.sets(TASKS, max_size=1)))
     ]
     argv = draw(st.one_of(ARGUMENTS.map(lambda rest: ["lm_eval", *rest]), st.just(Unknown(unknown="not watched"))))
@@ -128,9 +137,13 @@ def plain(difference):
     return msgspec.json.decode(canonical.line(difference))
 
 
+SOME = settings(max_examples=50)
+
+
 # --- the laws ----------------------------------------------------------------------------------------------------------
 
 
+@SOME
 @given(data=st.data())
 def test_nothing_differs_from_itself(make, data):
     side = data.draw(sides(make))
@@ -145,6 +158,7 @@ def test_nothing_differs_from_itself(make, data):
     assert not any(task.only_in_a or task.only_in_b or task.shown or task.flips for task in found.samples)
 
 
+@SOME
 @given(data=st.data())
 def test_an_equal_bundle_made_elsewhere_is_identical_too(make, data):
     side = data.draw(sides(make))
@@ -158,6 +172,7 @@ def test_an_equal_bundle_made_elsewhere_is_identical_too(make, data):
     assert found.verdict == ("not comparable" if found.comparability.status == "not" else "identical")
 
 
+@SOME
 @given(data=st.data())
 def test_swapping_the_bundles_swaps_the_sides_and_nothing_else(make, data):
     one, other = data.draw(sides(make)), data.draw(sides(make))
@@ -166,6 +181,7 @@ def test_swapping_the_bundles_swaps_the_sides_and_nothing_else(make, data):
     assert agreement(compare(one, other)) == agreement(compare(other, one))
 
 
+@SOME
 @given(data=st.data())
 def test_the_order_of_samples_in_the_files_does_not_matter(make, data):
     one, other = data.draw(sides(make)), data.draw(sides(make))
@@ -184,6 +200,7 @@ def test_the_order_of_samples_in_the_files_does_not_matter(make, data):
     assert compare(shuffled(one), shuffled(other)) == compare(one, other)
 
 
+@SOME
 @given(data=st.data())
 def test_a_comparison_can_be_written_read_and_shown(make, data):
     found = compare(data.draw(sides(make)), data.draw(sides(make)))
@@ -212,7 +229,12 @@ DIGESTS = {
     "prompt": lambda s: msgspec.structs.replace(s, prompt_digest="sha256:" + "e" * 64),
     "target": lambda s: msgspec.structs.replace(s, target="only digest"),
 }
-IDS = st.lists(st.one_of(st.integers(-100, 100), st.text("abc012", max_size=3)), min_size=1, max_size=12, unique_by=lambda x: (type(x), x))
+IDS = st.lists(
+    st.one_of(st.integers(-100, 100), st.text("abc012", max_size=3)),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda x: (type(x), x),
+)
 
 
 @given(data=st.data(), ids=IDS, stage=st.sampled_from(sorted(PLANTS)), by_digest=st.booleans())
@@ -231,7 +253,7 @@ def test_one_changed_stage_of_one_sample_is_found_and_attributed_to_exactly_it(m
     assert type(task.shown[0].id) is type(rows[at].id)
 
 
-@settings(max_examples=50)
+@SOME
 @given(data=st.data(), ids=IDS)
 def test_a_sample_that_is_missing_is_counted_on_its_side(make, data, ids):
     rows = [make.sample(number) for number in ids]

@@ -171,7 +171,7 @@ def side(count):
     return SimpleNamespace(results=SimpleNamespace(metrics=[]), tasks=lambda: ["toy"], samples=lambda task: many(count))
 
 count = int(sys.argv[1])
-task = pair_samples(side(count), side(count), "toy", shown=20).samples
+task = pair_samples(side(count), side(count), "toy", shown=20)
 print(task.identical, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 

@@ -30,10 +30,10 @@ def came_to(a, b):
 def test_equal_runs_are_identical(make):
     assert came_to(make.side(), make.side()) == (
         "identical",
-        "all of 1 score and 4 samples equal, set-up equal",
+        "1 score and 4 samples equal, set-up equal",
         0,
         "identical samples",
-        "all 1 scores are equal, and so are all 4 samples",
+        "all scores are equal (1), and so are all samples (4)",
     )
 
 
@@ -43,14 +43,14 @@ def test_equal_results_of_another_set_up_are_the_same_results(make):
     verdict, reason, code, agreed, _ = came_to(make.side(), other)
 
     assert (verdict, code, agreed) == ("same results", 0, "identical samples")
-    assert reason == "all of 1 score and 4 samples equal; the set-up differs in 1 place"
+    assert reason == "1 score and 4 samples equal; the set-up differs in 1 place"
 
 
 def test_a_changed_score_is_a_difference(make):
     verdict, reason, code, agreed, why = came_to(make.side(), make.side(metrics=[metric(0.25)]))
 
     assert (verdict, code, agreed) == ("different", 1, "different")
-    assert reason == "1 of 1 score differ"
+    assert reason == "1 of 1 scores differ"
     assert why == "1 of 1 scores differ: `toy` acc"
 
 
@@ -61,7 +61,7 @@ def test_changed_responses_under_the_same_scores_are_a_difference_and_identical_
 
     assert (verdict, code, agreed) == ("different", 1, "identical scores")
     assert reason == "scores equal, 1 of 4 samples differ"
-    assert why == "all 1 scores are equal, but samples of `toy` differ"
+    assert why == "all scores are equal (1), but samples of `toy` differ"
 
 
 def test_other_prompts_with_the_same_answers_are_the_same_results(make):
@@ -86,7 +86,7 @@ def test_without_samples_no_more_than_equal_scores_is_claimed(make):
 
     assert (verdict, agreed) == ("identical", "identical scores")
     assert "no samples to compare" in reason
-    assert why == "all 1 scores are equal, but not both saved samples of `toy`"
+    assert why == "all scores are equal (1), but not both saved samples of `toy`"
 
 
 def test_samples_without_a_response_are_not_known_to_be_identical(make):
@@ -163,10 +163,10 @@ def test_what_neither_knows_is_said_and_what_one_knows_forbids_identical(make):
     verdict, reason, *_ = came_to(make.side(record=blind), make.side(record=blind))
     assert (verdict, reason) == (
         "identical",
-        "all of 1 score and 4 samples equal; 1 fact of the set-up not known of either",
+        "1 score and 4 samples equal; 1 fact of the set-up not known of either",
     )
     verdict, reason, *_ = came_to(make.side(record=blind), make.side())
     assert (verdict, reason) == (
         "same results",
-        "all of 1 score and 4 samples equal; 1 fact of the set-up known of only one of them",
+        "1 score and 4 samples equal; 1 fact of the set-up known of only one of them",
     )

@@ -300,9 +300,10 @@ def with_packed_objects(root: Path) -> None:
 
 
 def with_filters(root: Path) -> None:
-    git(root, "config", "filter.spy.clean", f"touch '{root}/.git/a-filter-ran'; cat")
-    git(root, "config", "filter.spy.process", f"touch '{root}/.git/a-filter-ran'; cat")
-    (root / ".gitattributes").write_text("* filter=spy diff=spy\n")
+    for scope, name in (("--local", "spy"), ("--global", "global-spy")):
+        for kind in ("clean", "smudge"):
+            git(root, "config", scope, f"filter.{name}.{kind}", f"touch '{root}/.git/a-filter-ran'; cat")
+    (root / ".gitattributes").write_text("*.py filter=spy diff=spy\nuntracked filter=global-spy\n")
     git(root, "config", "diff.spy.textconv", f"touch '{root}/.git/a-textconv-ran'; cat")
     git(root, "config", "diff.spy.command", f"touch '{root}/.git/a-differ-ran'")
 
@@ -477,6 +478,7 @@ def test_a_change_within_the_same_tick_and_size_is_seen(checkout, into):
     file = checkout / "README"
     same = index.stat().st_mtime_ns
     os.utime(file, ns=(same, same))
+    git(checkout, "config", "core.trustctime", "false")
     git(checkout, "update-index", "--refresh")
     os.utime(index, ns=(same, same))
     clean = tree_of(checkout)

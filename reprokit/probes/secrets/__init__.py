@@ -1,0 +1,24 @@
+"""Secrets: what this machine holds of them, and keeping them out of everything that is captured."""
+
+from reprokit.probes.secrets.known import Secrets, collect
+from reprokit.probes.secrets.redaction import (
+    fill,
+    names_in_file,
+    redact_argv,
+    redact_file,
+    redact_json,
+    redact_text,
+    with_argv,
+)
+
+__all__ = [
+    "Secrets",
+    "collect",
+    "fill",
+    "names_in_file",
+    "redact_argv",
+    "redact_file",
+    "redact_json",
+    "redact_text",
+    "with_argv",
+]

@@ -1,0 +1,134 @@
+"""Where in a text secrets stand: known values, values under a telling name, URLs with a password, services' keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Protocol
+
+from reprokit.probes.secrets import vendors
+from reprokit.probes.secrets.likeness import (
+    SHORTEST,
+    holds_a_secret,
+    is_placeholder,
+    names_a_secret,
+    random_enough,
+    slot_name,
+)
+
+LONGEST_CONTEXT = 256
+"""How many characters before a secret can decide whether it is one: the name it stands under."""
+
+_LONGEST_VALUE = 4096
+_GIVEN = r"""[=:][ \t]{0,2}(?P<quote>\\{0,8}["'])?(?:(?i:bearer|basic|token|digest)[ \t]{1,2})?"""
+_GIVEN_ANYTHING = re.compile(_GIVEN)
+_GIVEN_SOMETHING_LONG = re.compile(rf"""{_GIVEN}(?=[^\s,;&"'\\{{}}()\[\]|]{{{SHORTEST}}})""")
+_NAME_BEFORE = re.compile(r"""(?<![A-Za-z0-9_.])([A-Za-z][A-Za-z0-9_.-]{0,80})(?:\\{0,8}["'])?[ \t]{0,2}\Z""")
+_LONGEST_NAME = 100
+_BARE = re.compile(rf"""[^\s,;&"'\\{{}}()\[\]|]{{1,{_LONGEST_VALUE}}}""")
+_LINE = re.compile(rf"[^\r\n]{{1,{_LONGEST_VALUE}}}")
+_USER_INFORMATION = re.compile(
+    r"""://(?P<user>[^/\s:@?#"'\\]{0,256})(?::(?P<password>[^/\s@?#"'\\]{1,1024}))?@(?=[\w.\[-])"""
+)
+
+
+class Rank(IntEnum):
+    """How much is known of a hit; where two overlap, the lower one names the slot."""
+
+    KNOWN = 0
+    NAMED = 1
+    FORM = 2
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Hit:
+    """A secret from `start` to before `end`, and the name of its slot or, where it is not known, what to call it."""
+
+    start: int
+    end: int
+    rank: Rank
+    name: str
+
+
+class Judge(Protocol):
+    """Decides whether a value under a name is a secret."""
+
+    def __call__(self, name: str, value: str, /) -> bool:
+        """Tell whether it is."""
+        ...
+
+
+def strictly(name: str, value: str, /) -> bool:
+    """Judge for free text, where a telling name is followed by anything: only a random value is a secret."""
+    return names_a_secret(name) and random_enough(value)
+
+
+def known(text: str, forms: Iterable[tuple[str, str]]) -> Iterator[Hit]:
+    """Find known values in any of their forms."""
+    for form, name in forms:
+        position = text.find(form)
+        while position >= 0:
+            yield Hit(start=position, end=position + len(form), rank=Rank.KNOWN, name=name)
+            position = text.find(form, position + len(form))
+
+
+def of_form(text: str) -> Iterator[Hit]:
+    """Find services' keys, and random passwords in URLs."""
+    for start, end, name in vendors.find(text):
+        yield Hit(start=start, end=end, rank=Rank.FORM, name=name)
+    yield from in_urls(text, strictly)
+
+
+def named(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
+    """Find values that stand under a telling name: `key=value`, `"key": "value"`, `Key: value`."""
+    given = _GIVEN_SOMETHING_LONG if judge is strictly else _GIVEN_ANYTHING
+    for match in given.finditer(text):
+        before = _NAME_BEFORE.search(text, max(0, match.start() - _LONGEST_NAME), match.start())
+        if before is None or not names_a_secret(before[1]):
+            continue
+        start, end = _value(text, match)
+        if end > start and judge(before[1], text[start:end]):
+            yield Hit(start=start, end=end, rank=Rank.NAMED, name=slot_name(before[1]))
+
+
+def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
+    """Find where the value ends: at the quote that opened it, or at what cannot stand in a bare one."""
+    start = match.end()
+    if match["quote"]:
+        line = _LINE.match(text, start)
+        end = text.find(match["quote"], start, line.end() if line else start)
+        if end >= 0:
+            return start, end
+    bare = _BARE.match(text, start)
+    return start, bare.end() if bare else start
+
+
+def in_urls(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
+    """Find the passwords of URLs, and tokens in the place of a user name."""
+    if "://" not in text:
+        return
+    for match in _USER_INFORMATION.finditer(text):
+        group, name = ("password", "URL_PASSWORD") if match["password"] else ("user", "URL_TOKEN")
+        value = match[group]
+        if judge("password" if group == "password" else "key", value) and not is_placeholder(value):
+            yield Hit(start=match.start(group), end=match.end(group), rank=Rank.NAMED, name=name)
+
+
+def disjoint(text: str, hits: Iterable[Hit]) -> list[Hit]:
+    """Choose among overlapping hits the best known and then the longest, in the order of the text.
+
+    What a better one leaves of another is kept when it is random enough to be a secret by itself.
+    """
+    chosen: list[Hit] = []
+    for hit in sorted(hits, key=lambda hit: (hit.rank, hit.start - hit.end, hit.start)):
+        overlapping = sorted(other for other in chosen if other.start < hit.end and hit.start < other.end)
+        if not overlapping:
+            chosen.append(hit)
+            continue
+        edges = [hit.start, *(edge for other in overlapping for edge in (other.start, other.end)), hit.end]
+        for start, end in zip(edges[::2], edges[1::2], strict=True):
+            if end > start and random_enough(text[start:end]):
+                chosen.append(Hit(start=start, end=end, rank=hit.rank, name=hit.name))
+    return sorted(chosen)
