@@ -62,6 +62,9 @@ format: .venv/dev ## Format the code and bring schemas and docs up to date
 schemas: .venv/dev ## Write schemas/v1 from the record types
 	@$(BIN)/python schemas/generate.py
 
+examples: .venv/dev ## Make the example bundles anew, and put them under DVC
+	@bash examples/bundles.sh
+
 docs: .venv/dev ## Write each --help into the docs
 	@$(BIN)/cog -r -P docs/*.md
 

@@ -10,13 +10,14 @@ export REPROKIT_ARCHIVE=$demo/archive HF_HUB_OFFLINE=1
 git_here() { git -c user.name=demo -c user.email=demo@example.invalid -c commit.gpgsign=false -c core.hooksPath=/dev/null "$@"; }
 
 step() { printf '\n\033[1m%s\033[0m\n' "$1"; }
+show() { printf '\033[2m$%s\033[0m\n' "$(printf ' %q' "$@")"; }
 run() {
-  printf '\033[2m$ %s\033[0m\n' "$*"
+  show "$@"
   "$@"
 }
 # Runs a command with the evaluation's own chatter in a file, and shows what reprokit said.
 quietly() {
-  printf '\033[2m$ %s\033[0m\n' "$*"
+  show "$@"
   "$@" 2> "$demo/output.log" > "$demo/stdout.log" || {
     status=$?
     cat "$demo/output.log" "$demo/stdout.log"
@@ -45,11 +46,11 @@ run reprokit list
 run reprokit show latest
 bundle=$(reprokit list --json | "$home/.venv/bin/python" -c 'import json, sys; print(json.load(sys.stdin)[-1]["id"])')
 payload=$demo/archive/bundles/${bundle:0:4}-${bundle:4:2}/$bundle
-printf '\033[2m$ cd %s && sha256sum --quiet -c manifest-sha256.txt\033[0m\n' "$payload"
+printf '\033[2m$ cd %q && sha256sum --quiet -c manifest-sha256.txt\033[0m\n' "$payload"
 (cd "$payload" && sha256sum --quiet -c manifest-sha256.txt && echo "every byte is what was captured")
 
 step "3. Again, from the bundle alone: its source, its packages, its command"
-printf '\033[2m$ reprokit reproduce %s --yes --allow-sdist\033[0m\n' "$bundle"
+show reprokit reproduce "$bundle" --yes --allow-sdist
 reprokit reproduce "$bundle" --yes --allow-sdist 2> "$demo/output.log" || {
   status=$?
   cat "$demo/output.log"
@@ -63,7 +64,7 @@ step "Done"
 cat <<END
 The first bundle lies in $payload
 Open its data/README.md, or try:
-  export REPROKIT_ARCHIVE=$demo/archive PATH=$home/.venv/bin:\$PATH
+  export REPROKIT_ARCHIVE=$(printf %q "$demo/archive") PATH=$(printf %q "$home/.venv/bin"):\$PATH
   reprokit show latest --samples sums
   reprokit reproduce latest --plan
   reprokit status

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
+from reprokit.archive import catalog
 from reprokit.bundle import schemas
+from reprokit.diff import difference
+from reprokit.reproduce import plan, run
+
+PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
+    **schemas.TYPES,
+    "catalog": (catalog.SCHEMA, catalog.Entry),
+    "diff": (difference.SCHEMA, difference.Difference),
+    "plan": (plan.SCHEMA, plan.Plan),
+    "reproduction": (run.SCHEMA, run.Reproduction),
+}
 
 
 def main() -> None:
     """Write every published schema."""
     folder = Path(__file__).parent / "v1"
     folder.mkdir(exist_ok=True)
-    for name, (identifier, kind) in schemas.TYPES.items():
+    for name, (identifier, kind) in PUBLISHED.items():
         (folder / schemas.file_name(name)).write_bytes(schemas.generate(identifier, kind))
 
 

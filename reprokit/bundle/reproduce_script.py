@@ -98,7 +98,7 @@ def _environment(environment: Environment) -> str:
     return (
         f"# Environment: Python {_flat(environment.interpreter.version)} and the recorded packages\n"
         f'uv venv -q --python "${{PYTHON:-{version}}}" "$workspace/environment" || {{\n'
-        f"  echo \"reproduce.sh: taking another Python\" {minor} >&2\n"
+        f'  echo "reproduce.sh: taking another Python" {minor} >&2\n'
         f'  uv venv -q --clear --python {minor} "$workspace/environment"\n'
         "}\n"
         'uv pip install -q --no-deps --python "$workspace/environment/bin/python" '

@@ -16,7 +16,7 @@ from reprokit.capture import process
 from reprokit.capture.finished import capture_finished, find_runs
 from reprokit.capture.live import Outcome, Request, capture_command
 from reprokit.cli.messages import explain_failure, say
-from reprokit.cli.options import archive_option, find_archive
+from reprokit.cli.options import archive_option, counted, find_archive
 from reprokit.errors import ExitCode, UsageError
 from reprokit.harnesses import table
 from reprokit.probes import secrets
@@ -114,7 +114,7 @@ def _tell_publication(publication: Publication) -> None:
     tasks = [task for task in bundle.results.tasks if task.samples_file]
     count = sum(task.samples_saved for task in tasks)
     say(f"reprokit: captured {publication.bundle_id}")
-    say(f"  {len(bundle.results.metrics)} metrics, {count} samples, {len(bundle.record.findings)} findings")
+    say(f"  {counted(len(bundle.results.metrics), 'metric')}, {counted(count, 'sample')}")
     for each in bundle.record.findings:
         say(f"  {each.code} {each.where}: {each.message}")
 

@@ -57,6 +57,11 @@ def print_json(value: object) -> None:
     click.echo(canonical.record(msgspec.to_builtins(value, enc_hook=_written)).decode(), nl=False)
 
 
+def counted(amount: int, word: str) -> str:
+    """Write a number of things: `1 sample`, `2 samples`."""
+    return f"{amount} {word}" if amount == 1 else f"{amount} {word}s"
+
+
 def table(rows: list[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> list[str]:
     """Align rows of cells in columns; the columns in `right` hold numbers."""
     if not rows:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
+from reprokit import clock
 from reprokit.bundle import canonical
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.readme import written
@@ -38,6 +39,10 @@ def _known(value: object) -> str:
     return f"unknown ({value.unknown})" if isinstance(value, Unknown) else str(value)
 
 
+def _moment(time: str | Unknown) -> str:
+    return _known(time) if isinstance(time, Unknown) else f"{clock.parse(time):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _ending(record: Record) -> str:
     how = f"signal {record.run.signal}" if record.run.signal else f"exit status {_known(record.run.exit_code)}"
     return how if record.run.complete else f"{how}, INCOMPLETE"
@@ -62,7 +67,7 @@ def _facts(bundle: Bundle) -> Iterator[tuple[str, str]]:
         if value:
             yield name, value
     yield "command", _known(argv) if isinstance(argv, Unknown) else " ".join(written(each) for each in argv)
-    yield "ran", f"{_known(record.run.started)} to {_known(record.run.ended)}, {_ending(record)}"
+    yield "ran", f"{_moment(record.run.started)} to {_moment(record.run.ended)}, {_ending(record)}"
     yield "harness", f"{record.harness.name} {_known(record.harness.version)}"
     for model in record.subject.models:
         yield "model", f"{model.name}, revision {_known(model.revision)}"

@@ -10,7 +10,7 @@ import click
 from reprokit.archive.publication import clear
 from reprokit.archive.registration import fold
 from reprokit.archive.status import Status, status
-from reprokit.cli.options import archive_option, find_archive, json_option, print_json
+from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
 from reprokit.errors import ExitCode
 
 
@@ -21,7 +21,7 @@ def _lines(state: Status) -> Iterator[str]:
         for each in ids:
             yield f"{name:<12} {each}: published, not yet registered"
     if state.under_way:
-        yield f"under way    {state.under_way} captures"
+        yield f"under way    {counted(state.under_way, 'capture')}"
     for staging in state.abandoned:
         yield f"interrupted  {staging.path.name}: its outputs are where they were written; see `capture --from`"
     for path in state.uncommitted:

@@ -14,7 +14,7 @@ from reprokit.archive.references import bundle_ids, resolve
 from reprokit.archive.registration import fold
 from reprokit.bundle.finding import Finding, hint
 from reprokit.bundle.validation import validate
-from reprokit.cli.options import archive_option, find_archive, json_option, print_json, visible
+from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, visible
 from reprokit.errors import ExitCode, NotFoundError, UsageError
 
 _RECORD_CODES = ("E2",)
@@ -48,7 +48,7 @@ def _lines(checked: Checked) -> Iterator[str]:
     if not checked.findings:
         yield f"{checked.bundle}: whole"
         return
-    yield f"{checked.bundle}: {len(checked.findings)} finding{'s' if len(checked.findings) > 1 else ''}"
+    yield f"{checked.bundle}: {counted(len(checked.findings), 'finding')}"
     for found in checked.findings:
         yield f"  {found.code} {visible(found.where)}: {visible(found.message)}"
     for code in sorted({found.code for found in checked.findings}):

@@ -29,7 +29,7 @@ def test_a_capture_tells_what_it_made(reprokit, evaluation):
 
     assert done.stdout == "score 0.6666666666666666\n"
     assert "a word of warning\n" in done.stderr
-    assert re.search(r"reprokit: captured \d{8}T\d{6}Z-script-\w+-[0-9a-f]{8}\n  1 metrics, 6 samples", done.stderr)
+    assert re.search(r"reprokit: captured \d{8}T\d{6}Z-script-\w+-[0-9a-f]{8}\n  1 metric, 6 samples", done.stderr)
 
 
 def test_a_bundle_is_found_by_id_prefix_identity_path_and_latest(reprokit, captured):

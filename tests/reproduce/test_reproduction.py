@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -75,11 +75,9 @@ def test_an_evaluation_that_fails_again_exits_with_20(reprokit, evaluation):
 
 
 def test_a_damaged_bundle_is_not_reproduced(reprokit, captured):
-    path = reprokit.json("show", captured)["path"]
-    patch = next(f"{folder}/{name}" for folder, _, names in os.walk(path) for name in names if name.endswith(".patch"))
-    os.chmod(patch, 0o644)
-    with open(patch, "ab") as stream:
-        stream.write(b"\n")
+    (patch,) = Path(reprokit.json("show", captured)["path"]).rglob("*.patch")
+    patch.chmod(0o644)
+    patch.write_bytes(patch.read_bytes() + b"\n")
 
     assert "is not what was captured" in reproduce(reprokit, captured, check=12).stderr
 

@@ -18,6 +18,7 @@ from reprokit.probes.secrets.search import Hit, Rank
 _WINDOW = 1 << 20
 _FLAG = re.compile(r"-{1,2}[A-Za-z][A-Za-z0-9_.-]*")
 _SLOT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_FIELD_NAME = re.compile(r"[\w .:/-]{1,100}")
 
 
 def redact_argv(argv: Sequence[str], secrets: Secrets) -> list[Argument]:
@@ -134,10 +135,12 @@ def _redact_key(key: str, secrets: Secrets) -> str:
 
 
 def _redact_field(key: str, item: Json, secrets: Secrets) -> Json:
+    if not _FIELD_NAME.fullmatch(key):
+        return redact_json(item, secrets)
     match item:
         case str() if holds_a_secret(key, item):
             whole = _redact_string(item, secrets)
-            return {"secret": slot_name(key)} if whole == item else whole
+            return {"secret": slot_name(key)} if isinstance(whole, str) else whole
         case list() | tuple() if names_a_secret(key):
             return [_redact_field(key, each, secrets) for each in item]
         case _:

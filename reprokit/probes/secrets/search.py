@@ -24,10 +24,11 @@ LONGEST_CONTEXT = 256
 _LONGEST_VALUE = 4096
 _GIVEN = r"""[=:][ \t]{0,2}(?P<quote>\\{0,8}["'])?(?:(?i:bearer|basic|token|digest)[ \t]{1,2})?"""
 _GIVEN_ANYTHING = re.compile(_GIVEN)
-_GIVEN_SOMETHING_LONG = re.compile(rf"""{_GIVEN}(?=[^\s,;&"'\\{{}}()\[\]|]{{{SHORTEST}}})""")
+_GIVEN_SOMETHING_LONG = re.compile(rf"{_GIVEN}(?=[^\s]{{{SHORTEST}}})")
 _NAME_BEFORE = re.compile(r"""(?<![A-Za-z0-9_.])([A-Za-z][A-Za-z0-9_.-]{0,80})(?:\\{0,8}["'])?[ \t]{0,2}\Z""")
 _LONGEST_NAME = 100
-_BARE = re.compile(rf"""[^\s,;&"'\\{{}}()\[\]|]{{1,{_LONGEST_VALUE}}}""")
+_BARE_CHARACTER = r"""(?:[^\s,;&"'\\{}()\[\]|]|&(?![\w.-]{1,80}=))"""
+_BARE = re.compile(f"{_BARE_CHARACTER}{{1,{_LONGEST_VALUE}}}")
 _LINE = re.compile(rf"[^\r\n]{{1,{_LONGEST_VALUE}}}")
 _USER_INFORMATION = re.compile(
     r"""://(?P<user>[^/\s:@?#"'\\]{0,256})(?::(?P<password>[^/\s@?#"'\\]{1,1024}))?@(?=[\w.\[-])"""
