@@ -49,7 +49,7 @@ lint: .venv/dev ## Format, style, types, layers, words, docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache | tail -n 4
 	@$(BIN)/typos
-	@$(BIN)/cog --check -P docs/*.md
+	@$(BIN)/cog --check docs/*.md
 	@$(BIN)/check-jsonschema --check-metaschema schemas/v1/*.json
 
 check: lint test ## What CI runs
@@ -66,7 +66,7 @@ examples: .venv/dev ## Make the example bundles anew, and put them under DVC
 	@bash examples/bundles.sh
 
 docs: .venv/dev ## Write each --help into the docs
-	@$(BIN)/cog -r -P docs/*.md
+	@$(BIN)/cog -r docs/*.md
 
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --no-emit-find-links --no-header --no-annotate

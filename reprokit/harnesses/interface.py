@@ -64,7 +64,7 @@ class Harness(Protocol):
     name: str
 
     def recognises(self, argv: Sequence[str]) -> bool:
-        """Tell whether a command line runs this harness, whatever starts it: `python -m`, a console script, `uv run`."""
+        """Tell whether a command line runs this harness, whatever starts it: `python -m`, a script, `uv run`."""
         ...
 
     def outputs(self, argv: Sequence[str]) -> list[Output]:

@@ -2,8 +2,9 @@
 
 A value counts as a secret by itself only when it is long and random enough, because a false alarm costs the user a file
 that is kept out of the bundle. Random is judged by how often neighbouring characters change between lower case, upper
-case, digits and signs: in a random key more than half of them do, in words, versions, dates and paths few. The floor is
-12 characters, 7 of them different; shorter values and mere words (`EMPTY`, `none`, `not-a-real-key`) are no secrets.
+case, digits and signs: in a random key about half of them do, in words, versions, dates and paths few; from 20
+characters on, where chance evens out, fewer are enough. The floor is 12 characters, 7 of them different; shorter values
+and mere words (`EMPTY`, `none`, `not-a-real-key`) are no secrets.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from itertools import pairwise
 
 SHORTEST = 12
 _FEWEST_DIFFERENT = 7
-_HEXADECIMAL_LENGTH = 20
+_LONG = 20
 _ONE_CASE_LENGTH = 24
 _ONE_CASE_ENTROPY = 3.9
-_CHANGES_WITH_DIGITS = 0.3
-_CHANGES_IN_LETTERS = 0.4
+_CHANGES = 0.3
+_CHANGES_IN_LONG = 0.15
+_CHANGES_IN_LETTERS = 0.25
+_CAPITALS_IN_A_ROW = 0.1
 _CHANGES_WHEN_JOINED = 0.5
 
 _SEPARATORS = re.compile(r"[-_.:,;/\\@|\s]+")
@@ -69,8 +72,11 @@ def _is_random(piece: str) -> bool:
     if piece.isalpha() and (piece.islower() or piece.isupper()):
         return len(piece) >= _ONE_CASE_LENGTH and _entropy(piece) >= _ONE_CASE_ENTROPY
     if piece.isdecimal():
-        return len(piece) >= _HEXADECIMAL_LENGTH
-    return _changes(piece) >= (_CHANGES_IN_LETTERS if piece.isalpha() else _CHANGES_WITH_DIGITS)
+        return len(piece) >= _LONG
+    if piece.isalpha():
+        # In `CamelCase` there is a change at every word too, but hardly a capital after a capital.
+        return _changes(piece) >= _CHANGES_IN_LETTERS and _capitals_in_a_row(piece) >= _CAPITALS_IN_A_ROW
+    return _changes(piece) >= (_CHANGES_IN_LONG if len(piece) >= _LONG else _CHANGES)
 
 
 def _varied(text: str) -> bool:
@@ -78,13 +84,18 @@ def _varied(text: str) -> bool:
 
 
 def _is_hexadecimal(text: str) -> bool:
-    return len(text) >= _HEXADECIMAL_LENGTH and _HEXADECIMAL.fullmatch(text) is not None
+    return len(text) >= _LONG and _HEXADECIMAL.fullmatch(text) is not None
 
 
 def _changes(text: str) -> float:
     """Give the share (0 to 1) of neighbouring characters that are of different classes."""
     kinds = [_kind(character) for character in text]
     return sum(one != other for one, other in pairwise(kinds)) / (len(kinds) - 1)
+
+
+def _capitals_in_a_row(text: str) -> float:
+    """Give the share (0 to 1) of neighbouring characters that are both capitals."""
+    return sum(one.isupper() and other.isupper() for one, other in pairwise(text)) / (len(text) - 1)
 
 
 def _kind(character: str) -> str:

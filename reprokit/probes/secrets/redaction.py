@@ -32,8 +32,8 @@ def redact_argv(argv: Sequence[str], secrets: Secrets) -> list[Argument]:
 
 def with_argv(secrets: Secrets, argv: Sequence[str]) -> Secrets:
     """Add the secrets of a command line to the known ones, so that they are found wherever the run wrote them."""
-    slots = _redact_argv(argv, secrets)[1]
-    return Secrets(values=slots | {name: value for name, value in secrets.values.items() if name not in slots})
+    found = {name: value for name, value in _redact_argv(argv, secrets)[1].items() if random_enough(value)}
+    return Secrets(values={**secrets.values, **found})
 
 
 def _redact_argv(argv: Sequence[str], secrets: Secrets) -> tuple[list[Argument], dict[str, str]]:
@@ -44,7 +44,7 @@ def _redact_argv(argv: Sequence[str], secrets: Secrets) -> tuple[list[Argument],
         hits = search.disjoint(argument, _hits_in_argument(argument, before, secrets))
         redacted.append(slots.parts(argument, hits))
         before = argument
-    return redacted, slots.random_values()
+    return redacted, slots.values
 
 
 def _hits_in_argument(argument: str, before: str, secrets: Secrets) -> Iterator[Hit]:
@@ -86,9 +86,10 @@ class _Slots:
             self._names[value] = free_name(wanted, {*self._known, *self._names.values()})
         return self._names[value]
 
-    def random_values(self) -> dict[str, str]:
-        """Give every value that may be searched for elsewhere, by name."""
-        return {name: value for value, name in self._names.items() if random_enough(value)}
+    @property
+    def values(self) -> dict[str, str]:
+        """Every value met so far and every known one, by name."""
+        return {name: value for value, name in self._names.items()}
 
 
 def fill(argument: Argument, values: Mapping[str, str]) -> str:

@@ -27,6 +27,7 @@ _GIVEN_ANYTHING = re.compile(_GIVEN)
 _GIVEN_SOMETHING_LONG = re.compile(rf"{_GIVEN}(?=[^\s]{{{SHORTEST}}})")
 _NAME_BEFORE = re.compile(r"""(?<![A-Za-z0-9_.])([A-Za-z][A-Za-z0-9_.-]{0,80})(?:\\{0,8}["'])?[ \t]{0,2}\Z""")
 _LONGEST_NAME = 100
+_SLOT = re.compile(r'{"secret": "[A-Z][A-Z0-9_]*"}')
 _BARE_CHARACTER = r"""(?:[^\s,;&"'\\{}()\[\]|]|&(?![\w.-]{1,80}=))"""
 _BARE = re.compile(f"{_BARE_CHARACTER}{{1,{_LONGEST_VALUE}}}")
 _LINE = re.compile(rf"[^\r\n]{{1,{_LONGEST_VALUE}}}")
@@ -87,7 +88,7 @@ def named(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
     given = _GIVEN_SOMETHING_LONG if judge is strictly else _GIVEN_ANYTHING
     for match in given.finditer(text):
         before = _NAME_BEFORE.search(text, max(0, match.start() - _LONGEST_NAME), match.start())
-        if before is None or not names_a_secret(before[1]):
+        if before is None or not names_a_secret(before[1]) or _SLOT.match(text, max(0, before.start(1) - 2)):
             continue
         start, end = _value(text, match)
         if end > start and judge(before[1], text[start:end]):
