@@ -10,13 +10,17 @@ import contextlib
 import os
 import platform
 import shutil
+import signal
 import stat
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reprokit.archive.location import Archive
-from reprokit.archive.publication import BAG, Publication, publish, stage
+from reprokit.archive.publication import BAG, Publication, publish, record_evaluation, stage
 from reprokit.archive.registration import Folding, fold
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.finding import Finding, finding
@@ -26,7 +30,7 @@ from reprokit.capture import arguments, outputs, process
 from reprokit.capture.assembly import Observed, assemble, with_tree_after
 from reprokit.capture.outputs import Snapshot
 from reprokit.capture.process import Ended
-from reprokit.errors import CannotStartError
+from reprokit.errors import CannotStartError, CaptureError, ReprokitError
 from reprokit.harnesses import table
 from reprokit.harnesses.interface import FoundRun, Harness
 from reprokit.harnesses.script import Script
@@ -238,15 +242,47 @@ def capture_command(request: Request, find_archive: Callable[[], Archive]) -> Ou
         return Outcome(ended=ended, failure=failure, places=_places(request))
     try:
         environment = interpreter.child_environment(request.environment, prepared.probes)
-        ended = process.run(request.argv, environment=environment, directory=_directory(request), logs=prepared.logs)
+        ended = process.run(
+            request.argv,
+            environment=environment,
+            directory=_directory(request),
+            logs=prepared.logs,
+            started_as=partial(_note_process, prepared),
+        )
     except CannotStartError:
         shutil.rmtree(prepared.staging, ignore_errors=True)
         raise
     try:
-        published, folding = _finish(request, prepared, ended)
+        with _undisturbed():
+            published, folding = _finish(request, prepared, ended)
+    except KeyboardInterrupt:
+        return Outcome(ended=ended, failure=CaptureError("interrupted"), places=tuple(prepared.places))
     except Exception as error:  # noqa: BLE001 - the evaluation is over and keeps its status; the failure is told
         return Outcome(ended=ended, failure=error, places=tuple(prepared.places))
     return Outcome(ended=ended, published=published, folding=folding, places=tuple(prepared.places))
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let no request to end, such as a scheduler sends to every process of a job, cut the last seconds short.
+
+    An interrupt from the keyboard still does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _note_process(prepared: _Prepared, pid: int) -> None:
+    # Should reprokit be killed, the evaluation still writes into the staging folder: nobody may clear it away then.
+    with contextlib.suppress(ReprokitError, OSError):
+        record_evaluation(prepared.archive, prepared.staging, pid)
 
 
 def _directory(request: Request) -> Path | None:

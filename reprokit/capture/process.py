@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -48,8 +48,17 @@ class Ended:
     findings: tuple[Finding, ...] = ()
 
 
-def run(argv: Sequence[str], *, environment: Mapping[str, str], directory: Path | None, logs: Path | None) -> Ended:
+def run(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    directory: Path | None,
+    logs: Path | None,
+    started_as: Callable[[int], None] = lambda _: None,
+) -> Ended:
     """Run a command to its end and record its streams into the folder `logs`; without one, record nothing.
+
+    `started_as` is told the process id once the command runs; it must not raise.
 
     To be called in the main thread: signals that arrive while the command runs are its own, and are passed on to it.
     Once it is over, an interrupt cuts short the wait for what is left in its streams; the signal mask is restored
@@ -62,6 +71,7 @@ def run(argv: Sequence[str], *, environment: Mapping[str, str], directory: Path 
     try:
         prepared = streams.prepare(logs) if logs is not None else ()
         started, child = _start(argv, environment, directory, prepared, held)
+        started_as(child)
         status, usage = signals.wait_for(child, held, partial(streams.resize, prepared))
         ended = clock.text(clock.now())
         recorded = streams.finish(prepared, held)

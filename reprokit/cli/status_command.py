@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from reprokit.archive.notes import settle
 from reprokit.archive.publication import clear
 from reprokit.archive.registration import fold
 from reprokit.archive.status import Status, status
@@ -51,6 +52,7 @@ def command(clear_up: bool, archive: Path | None, as_json: bool) -> int:
     """
     place = find_archive(archive)
     fold(place)
+    settle(place)
     if clear_up:
         clear(place)
     state = status(place)

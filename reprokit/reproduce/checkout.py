@@ -26,6 +26,7 @@ _SHA256_DIGITS = 64
 _SHORT = 12
 _LONGEST_HEADER_LINE = 4096
 _BUNDLE_SIGNATURE = re.compile(rb"# v[23] git bundle\n")
+_INDEX_OF_COMMIT = "index-of-commit"
 # The files of the patch hold the bytes that lay on disk: no conversion may touch them again.
 _AS_IT_LIES = "* -text -ident !eol !filter !working-tree-encoding\n"
 
@@ -256,6 +257,7 @@ def _build_index(clone: Path, source: Source, patch: Path | None) -> None:
         entries = _run(clone, "ls-tree", "-r", "-z", "--full-tree", source.commit)
         _run(clone, "update-index", "-z", "--index-info", stdin=entries)
         _run(clone, "update-ref", "--no-deref", "HEAD", source.commit)
+        shutil.copyfile(clone / ".git" / "index", clone / ".git" / _INDEX_OF_COMMIT)
     if patch is not None:
         try:
             _run(clone, "apply", "--cached", "--whitespace=nowarn", "--end-of-options", patch)
@@ -274,19 +276,25 @@ def _build_index(clone: Path, source: Source, patch: Path | None) -> None:
 
 
 def _write_files(clone: Path, source: Source) -> None:
-    """Write the files: those of the commit as the repository's own attributes say, those of the patch as they lay."""
+    """Write the files: those of the patch as they lay, the others as a clone of the commit would hold them."""
     base = source.commit or _run(clone, "hash-object", "-t", "tree", "--stdin").decode("ascii").strip()
     listing = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=d", "--ignore-submodules=none"]
     patched = set(_run(clone, *listing, f"{base}^{{tree}}", source.tree).split(b"\0"))
     committed = set(_run(clone, "ls-files", "-z").split(b"\0")) - patched
-    _check_out(clone, committed)
+    if source.commit is not None:
+        # With the index of the commit, its own attributes hold and not those that the patch brings.
+        of_commit = clone / ".git" / _INDEX_OF_COMMIT
+        _check_out(clone, committed, GIT_INDEX_FILE=str(of_commit))
+        of_commit.unlink()
     attributes = clone / ".git" / "info" / "attributes"
     attributes.parent.mkdir(exist_ok=True)
     attributes.write_text(_AS_IT_LIES)
     _check_out(clone, patched)
     attributes.unlink()
+    git.answer(["update-index", "-q", "--refresh"], directory=clone, isolated=True)
 
 
-def _check_out(clone: Path, paths: Iterable[bytes]) -> None:
+def _check_out(clone: Path, paths: Iterable[bytes], **variables: str) -> None:
     listed = b"".join(path + b"\0" for path in sorted(paths) if path)
-    _run(clone, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", stdin=listed)
+    write = ["checkout-index", "--force", "--index", "--quiet", "-z", "--stdin"]
+    git.run(write, directory=clone, environment=variables, stdin=listed, isolated=True)

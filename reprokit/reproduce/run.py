@@ -12,9 +12,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from reprokit import clock
-from reprokit.archive import ledger
+from reprokit.archive.ledger import Event
 from reprokit.archive.location import Archive
-from reprokit.archive.registration import fold
+from reprokit.archive.notes import note
 from reprokit.bundle import bag, rerun
 from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.record import Output
@@ -160,21 +160,21 @@ def reproduce(bundle: Bundle, plan: Plan, archive: Archive, terms: Terms) -> Rep
     new = _reproduced(outcome)
     difference = compare(bundle, new)
     agreed = agreement(difference)
-    event = ledger.Event(
+    event = Event(
         event="reproduced",
         time=clock.text(clock.now()),
         bundle=bundle.info.bundle_id,
         identity=bundle.identity,
         detail={"as": new.info.bundle_id, "verdict": agreed.agreement, "reason": agreed.reason},
     )
-    ledger.append(archive, [event])
-    fold(archive)
+    postponed = note(archive, event, f"reproduce {bundle.info.bundle_id}")
+    remarks = [*workspace.remarks, *([f"the ledger is yet to be committed: {postponed}"] if postponed else [])]
     return Reproduction(
         original=bundle.info.bundle_id,
         reproduced_as=new.info.bundle_id,
         path=str(new.path),
         verdict=agreed.agreement,
         reason=agreed.reason,
-        remarks=list(workspace.remarks),
+        remarks=remarks,
         difference=difference,
     )

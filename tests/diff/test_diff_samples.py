@@ -66,11 +66,12 @@ def test_flips_are_counted_in_the_sense_of_the_metric(make, higher, lost, won):
     assert (flips.metric, flips.right_to_wrong, flips.wrong_to_right) == ("acc", lost, won)
 
 
-def test_a_metric_with_marks_between_right_and_wrong_has_no_flips(make):
-    a = make.side([make.sample(0, acc=1), make.sample(1, acc=0.5)])
-    b = make.side([make.sample(0, acc=0), make.sample(1, acc=0.5)])
+@pytest.mark.parametrize("between", [0, 1, 2])
+def test_a_metric_with_any_mark_between_right_and_wrong_has_no_flips(make, between):
+    def side(mark):
+        return make.side([make.sample(number, acc=0.5 if number == between else mark) for number in range(3)])
 
-    assert only(a, b).flips == []
+    assert only(side(1), side(0)).flips == []
 
 
 def test_what_was_not_scored_is_no_flip_and_a_changed_score(make):

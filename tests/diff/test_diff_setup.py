@@ -50,6 +50,12 @@ def test_added_and_removed_options_do_not_shift_the_others(make):
     assert found == [("--a", "removed", "1", None), ("--c", "added", None, True)]
 
 
+def test_other_options_are_not_said_to_stand_in_another_order(make):
+    assert (
+        ignored(make.side(record=make.record(["p", "--a"])), make.side(record=make.record(["p", "--b", "--a"]))) == {}
+    )
+
+
 def test_a_repeated_option_is_compared_repeat_by_repeat(make):
     assert argv_changes(make, ["p", "-x", "1", "-x", "2"], ["p", "-x", "1", "-x", "3"]) == [
         ("-x (2)", "changed", "2", "3")
@@ -98,6 +104,13 @@ def test_an_output_path_that_only_one_command_names_is_noise(make):
 
     assert changes(a, b) == []
     assert ("invocation", "--output_path") in ignored(a, b)
+
+
+def test_a_place_that_only_one_side_knows_to_be_an_output_is_no_noise(make):
+    a = make.side(record=make.record(["p", "--dir", "/x"], outputs=[Output(path="/x", argument=2)]))
+    b = make.side(record=make.record(["p", "--dir", "/y"]))
+
+    assert changes(a, b) == [("invocation", "--dir", "changed", "/x", "/y")]
 
 
 def test_another_model_in_the_folder_of_the_outputs_is_no_noise(make):

@@ -89,6 +89,19 @@ def test_without_samples_no_more_than_equal_scores_is_claimed(make):
     assert why == "all scores are equal (1), but not both saved samples of `toy`"
 
 
+def test_one_task_without_samples_keeps_the_others_from_being_all_samples(make):
+    a = make.side()
+    both = [*a.results.tasks, msgspec.structs.replace(a.results.tasks[0], name="quiet")]
+
+    def side():
+        return make.side(tasks=both)
+
+    assert came_to(side(), side())[3:] == (
+        "identical scores",
+        "all scores are equal (1), but not both saved samples of `quiet`",
+    )
+
+
 def test_samples_without_a_response_are_not_known_to_be_identical(make):
     bare = {"responses": [], "answer": None}
 
@@ -120,6 +133,12 @@ def test_scores_that_are_no_numbers_are_equal_for_the_same_reason_only(make, bef
     (row,) = compare(make.side(metrics=[metric(before)]), make.side(metrics=[metric(after)])).scores
 
     assert (row.same, row.reason) == (same, reason)
+
+
+def test_a_difference_of_nothing_has_no_sign(make):
+    (row,) = compare(make.side(metrics=[metric(0.0)]), make.side(metrics=[metric(-0.0)])).scores
+
+    assert (row.same, str(row.difference)) == (True, "0.0")
 
 
 def test_a_metric_of_one_side_only_is_a_row_and_a_difference(make):

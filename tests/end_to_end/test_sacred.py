@@ -34,7 +34,7 @@ def slow(evaluation):
 
 def start(reprokit, directory, *command, **variables):
     return subprocess.Popen(
-        [sys.executable, "-m", "reprokit", "capture", "--results", "metrics.json", "--", *command],
+        [sys.executable, "-m", "reprokit", "capture", "--results", "metrics.json", *command],
         cwd=directory,
         env=reprokit.environment(**variables),
         stdout=subprocess.PIPE,
@@ -135,7 +135,7 @@ def test_a_reader_that_goes_away_never_reaches_the_evaluation(reprokit, evaluati
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_reprokit_reaches_the_evaluation_and_the_run_is_kept(reprokit, slow, number):
-    running = start(reprokit, slow, "python", "slow.py", "60")
+    running = start(reprokit, slow, "--", "python", "slow.py", "60")
     assert running.stdout.readline() == "begun\n"
     running.send_signal(number)
     _, told = running.communicate(timeout=60)
@@ -150,7 +150,7 @@ def test_a_signal_to_reprokit_reaches_the_evaluation_and_the_run_is_kept(reproki
 @pytest.mark.parametrize("seed", range(30))
 def test_killing_reprokit_at_any_moment_leaves_the_evaluation_whole_and_no_half_bundle(reprokit, slow, seed):
     # From before the evaluation starts until after it is captured, spread evenly over about three seconds.
-    running = start(reprokit, slow, "python", "slow.py", "0.4")
+    running = start(reprokit, slow, "--", "python", "slow.py", "0.4")
     time.sleep(0.1 * seed)
     running.kill()
     output = running.stdout.read()
@@ -202,3 +202,25 @@ def test_the_user_s_repository_is_not_touched_even_in_the_middle_of_a_merge(repr
     (source,) = reprokit.json("show", "latest")["record"]["sources"]
     assert source["dirty"] is True
     reprokit("validate", "latest")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_run_is_being_captured_does_not_change_its_status(reprokit, slow, number):
+    # Samples by the ten thousand make the capture last long enough to be hit.
+    (slow / "slow.py").write_text(
+        "import json\n"
+        "with open('predictions.jsonl', 'w') as file:\n"
+        "    file.writelines(json.dumps({'id': n, 'response': 'x' * 200, 'score': 1}) + '\\n' for n in range(60_000))\n"
+        "open('metrics.json', 'w').write('{\"acc\": 1}')\n"
+        "print('ended', flush=True)\n"
+    )
+    running = start(reprokit, slow, "--samples", "predictions.jsonl", "--", "python", "slow.py")
+    assert running.stdout.readline() == "ended\n"
+    time.sleep(0.5)
+    running.send_signal(number)
+    _, told = running.communicate(timeout=60)
+
+    assert running.returncode == 0
+    if number == signal.SIGTERM:
+        assert "reprokit: captured" in told
+    assert reprokit("status", "--clear", check=None).returncode in {0, 1}

@@ -326,7 +326,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=3000, deadline=None)
 @given(json_values)
 def test_a_redacted_record_holds_no_known_secret_and_is_left_alone_from_then_on(value):
     once = secrets.redact_json(value, SECRETS)

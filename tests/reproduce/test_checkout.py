@@ -139,6 +139,14 @@ def edit(root: Path, kind: str, name: bytes, detail: bytes) -> None:
         change_file(root, kind, path, detail)
 
 
+def check_out_anew(root: Path) -> None:
+    """Give every file the line ends that a clone would have."""
+    for path in root.iterdir():
+        if path.name != ".git":
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    git(root, "reset", "--quiet", "--hard")
+
+
 def change_file(root: Path, kind: str, path: Path, detail: bytes) -> None:
     file = root / path
     match kind:
@@ -167,6 +175,7 @@ def test_what_was_observed_comes_back_exactly(committed, edits, born):
             edit(root, "write", name, content)
         if born:
             commit_all(root)
+            check_out_anew(root)
         for kind, name, detail in edits:
             edit(root, kind, name, detail)
         observed = seen(root, Path(folder) / "staging")
@@ -455,6 +464,15 @@ def test_line_ends_that_the_repository_asks_for_are_written(checkout, tmp_path):
     observed = seen(checkout, tmp_path / "staging")
 
     assert files(give_back(observed, tmp_path / "back")) == files(checkout)
+
+
+def test_attributes_that_came_after_the_files_do_not_change_them(checkout, tmp_path):
+    (checkout / ".gitattributes").write_text("* text eol=crlf\n")
+    observed = seen(checkout, tmp_path / "staging")
+
+    assert files(give_back(observed, tmp_path / "back")) == files(checkout)
+    assert {path.name for path in (tmp_path / "back" / ".git").iterdir()} >= {"HEAD", "index"}
+    assert not (tmp_path / "back" / ".git" / "index-of-commit").exists()
 
 
 # -- hostile records ---------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def named(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
     given = _GIVEN_SOMETHING_LONG if judge is strictly else _GIVEN_ANYTHING
     for match in given.finditer(text):
         before = _NAME_BEFORE.search(text, max(0, match.start() - _LONGEST_NAME), match.start())
-        if before is None or not names_a_secret(before[1]) or _SLOT.match(text, max(0, before.start(1) - 2)):
+        if before is None or not names_a_secret(before[1]):
             continue
         start, end = _value(text, match)
         if end > start and judge(before[1], text[start:end]):
@@ -121,10 +121,17 @@ def in_urls(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
 def disjoint(text: str, hits: Iterable[Hit]) -> list[Hit]:
     """Choose among overlapping hits the best known and then the longest, in the order of the text.
 
-    What a better one leaves of another is kept when it is random enough to be a secret by itself.
+    What a better one leaves of another is kept when it is random enough to be a secret by itself. The slots of an earlier
+    redaction stay as they are.
     """
+    slots = [match.span() for match in _SLOT.finditer(text)]
+    fresh = [
+        hit
+        for hit in hits
+        if hit.rank is Rank.KNOWN or not any(start < hit.end and hit.start < end for start, end in slots)
+    ]
     chosen: list[Hit] = []
-    for hit in sorted(hits, key=lambda hit: (hit.rank, hit.start - hit.end, hit.start)):
+    for hit in sorted(fresh, key=lambda hit: (hit.rank, hit.start - hit.end, hit.start)):
         overlapping = sorted(other for other in chosen if other.start < hit.end and hit.start < other.end)
         if not overlapping:
             chosen.append(hit)
