@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
 from reprokit.archive.creation import create
+from reprokit.cli.messages import say
 
 
 @click.command("init", short_help="Make an archive, or adopt a git or DVC repository as one.")
@@ -24,4 +26,4 @@ def command(directory: Path) -> None:
     """
     archive = create(directory)
     click.echo(f"{archive.root}")
-    click.echo(f"the archive is ready; use it with `--archive {directory}` or `export REPROKIT_ARCHIVE`", err=True)
+    say(f"reprokit: the archive is ready; to use it: export REPROKIT_ARCHIVE={shlex.quote(str(archive.root))}")
