@@ -63,7 +63,8 @@ class _Hashing:
 class _Deferring:
     """Holds the first MiB back until it is known whether the file is to be compressed."""
 
-    def __init__(self, target: Path, stack: ExitStack) -> None:
+    def __init__(self, target: Path, stack: ExitStack, *, may_compress: bool) -> None:
+        self.may_compress = may_compress
         self.plain = target
         self.stored = target
         self.stack = stack
@@ -86,7 +87,7 @@ class _Deferring:
             self.held += data
             if len(self.held) <= compression.THRESHOLD:
                 return len(data)
-            self.sink = self._open(compress=compression.is_text(bytes(self.held[:_CHUNK])))
+            self.sink = self._open(compress=self.may_compress and compression.is_text(bytes(self.held[:_CHUNK])))
             data, self.held = bytes(self.held), bytearray()
         self.sink.write(data)
         return len(data)
@@ -116,7 +117,8 @@ class Payload:
         target = self.bag / bag.PAYLOAD / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
-            deferring = _Deferring(target, stack)
+            # What the record does not index is found by its name alone.
+            deferring = _Deferring(target, stack, may_compress=role is not None)
             content = _Hashing(deferring)
             yield content
             stored_digest = deferring.finish()

@@ -8,8 +8,8 @@ import click
 
 from reprokit.cli.options import archive_option, find_bundle, json_option, print_json
 from reprokit.diff.compare import compare
+from reprokit.diff.difference import exit_code
 from reprokit.diff.text import lines
-from reprokit.errors import ExitCode
 
 
 @click.command("diff", short_help="Say what differs between two bundles.")
@@ -34,4 +34,4 @@ def command(first: str, second: str, everything: bool, archive: Path | None, as_
     else:
         for line in lines(difference, all=everything):
             click.echo(line)
-    return ExitCode.FINE if difference.verdict in {"identical", "same results"} else ExitCode.DIFFERENCES
+    return exit_code(difference)

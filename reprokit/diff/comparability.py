@@ -142,14 +142,15 @@ def overall(tasks: list[TaskComparability]) -> Comparability:
         status = "partly"
     counts = [(name, sum(task.status == name for task in tasks)) for name in ("comparable", "partly", "not", "unknown")]
     words = ", ".join(f"{count} {_WORDS[name]}" for name, count in counts if count)
-    return Comparability(status=status, reason=_shared(tasks) or f"of {len(tasks)} tasks: {words}", tasks=tasks)
+    told = words if len(statuses) > 1 else f"all {len(tasks)} tasks"
+    return Comparability(status=status, reason=_shared(tasks) or told, tasks=tasks)
 
 
 _WORDS = {
     "comparable": "comparable",
     "partly": "partly comparable",
     "not": "not comparable",
-    "unknown": "of which too little is known",
+    "unknown": "not known to be comparable",
 }
 
 

@@ -76,7 +76,9 @@ FIELD_RULES: tuple[FieldRule, ...] = (
     _field("time", "claims", _LAST + "(created|started_at|completed_at)"),
     _field(OUTPUT, "claims", _LAST + r"(output_path|log_dir|output_dir|(hf_hub_log_args|wandb_args)(\..*)?)"),
     _field("id", "claims", _LAST + "(eval_id|run_id|task_id|uuid|pid)"),
-    _field("derived", "claims", r"(task_hashes|n-samples)(\..*)?|(.*\.)?model_name_sanitized"),
+    _field(
+        "derived", "claims", r"(task_hashes|n-samples)(\..*)?|(.*\.)?(model_name_sanitized|sample_(len|count(\..*)?))"
+    ),
     _field("measured", "claims", r"(efficiency|throughput|usage)(\..*)?"),
     _field(PLACE, "claims", _LAST + "upper_git_hash"),
     _field("observation", "run", r"origin|streams(\..*)?"),

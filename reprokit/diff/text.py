@@ -67,7 +67,7 @@ def _count(amount: int, word: str) -> str:
 
 def _comparability(found: Comparability) -> Iterator[str]:
     yield f"{_STATUS[found.status]}: {found.reason}"
-    if len(found.tasks) > 1 and len({task.reason for task in found.tasks}) > 1:
+    if found.status != "comparable" and len({task.reason for task in found.tasks}) > 1:
         width = _width([task.task for task in found.tasks], _NAME)
         for task in found.tasks:
             yield f"  {shorten(task.task, width):{width}}  {_STATUS[task.status]}: {task.reason}"

@@ -7,6 +7,7 @@ of its hooks, filters and settings can change what is seen.
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import shutil
@@ -89,10 +90,7 @@ class ScratchRepository:
 
     def __init__(self, checkout: Checkout, at: Path, *, seconds: float) -> None:
         self.root, self.at, self._seconds = checkout.root, at, seconds
-        for part in ("objects", "refs", "info"):
-            (at / part).mkdir(parents=True)
-        (at / "HEAD").write_text("ref: refs/heads/main\n")
-        (at / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
+        _make_git_directory(at)
         (at / "info" / "attributes").write_text(_AS_IT_LIES)
         _copy(checkout.common_directory / "info" / "exclude", at / "info" / "exclude")
         _copy(checkout.git_directory / "info" / "sparse-checkout", at / "info" / "sparse-checkout")
@@ -101,6 +99,17 @@ class ScratchRepository:
             _copy(shared, at / shared.name)
         self._settings = [word for setting in _settings(checkout.root) for word in ("-c", setting)]
         self._objects = _quoted(checkout.common_directory / "objects")
+
+    def beside(self, name: str) -> ScratchRepository:
+        """Make another one with the same objects, an index of its own and an empty working directory.
+
+        What it checks out is converted as the attributes in its index say.
+        """
+        other = copy.copy(self)
+        other.at, other.root = self.at / name / "git", self.at / name / "files"
+        _make_git_directory(other.at)
+        other.root.mkdir()
+        return other
 
     def read(self, *arguments: str | Path, stdin: bytes = b"") -> bytes:
         """Run a command that writes no object; it sees the user's objects."""
@@ -120,6 +129,13 @@ class ScratchRepository:
             timeout=self._seconds,
             isolated=True,
         )
+
+
+def _make_git_directory(at: Path) -> None:
+    for part in ("objects", "refs", "info"):
+        (at / part).mkdir(parents=True)
+    (at / "HEAD").write_text("ref: refs/heads/main\n")
+    (at / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = false\n")
 
 
 def _copy(source: Path, target: Path) -> None:

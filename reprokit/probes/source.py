@@ -147,8 +147,7 @@ def _head(checkout: Checkout) -> _Head:
 def _remotes(root: Path) -> dict[str, str]:
     told = os.fsdecode(git.run(["remote", "--verbose"], directory=root))
     found = [match for line in told.split("\n") if (match := _REMOTE.fullmatch(line))]
-    # A remote can have several addresses; it is fetched from the first.
-    return {readable(each["name"]): readable(git.without_credentials(each["address"])) for each in reversed(found)}
+    return {readable(each["name"]): readable(git.without_credentials(each["address"])) for each in found}
 
 
 def _is_on(root: Path, commit: str, references: Sequence[str]) -> bool:

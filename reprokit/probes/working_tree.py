@@ -16,6 +16,7 @@ from pathlib import Path
 from reprokit import git
 from reprokit.bundle.source import LeftOut
 from reprokit.git import GitError
+from reprokit.probes.fresh_clone import lying_as_cloned
 from reprokit.probes.scratch_repository import ScratchRepository, find, readable
 
 _KIB = 1 << 10
@@ -71,6 +72,8 @@ def look(
     repository.write("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(tracked.gone))
     adding = ("update-index", "-z", "--add", "--remove", "--replace", "--stdin")
     repository.write(*adding, stdin=_listed([*tracked.taken, *untracked.taken]))
+    committed = b"".join(f"{entry}\t".encode() + _listed([path]) for path, entry in tracked.as_cloned.items())
+    repository.write("update-index", "-z", "--index-info", stdin=committed)
     # A partial clone lacks objects that the tree names.
     tree = repository.write("write-tree", "--missing-ok").decode("ascii").strip()
     submodules = _submodules(repository) if has_submodules else {}
@@ -89,6 +92,7 @@ class _Sorted:
     """Paths, relative to the checkout, by what is done with them."""
 
     taken: tuple[str, ...]
+    as_cloned: dict[str, str] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
@@ -131,19 +135,21 @@ def _tracked(repository: ScratchRepository, caps: Caps) -> _Sorted:
     changes = list(zip(told[::2], told[1::2], strict=True))
     deleted = {path for kind, path in changes if kind == "D"}
     unmerged = {path for kind, path in changes if kind == "U"}
-    large_products = _filtered(repository, [path for _, path in changes], caps)
+    as_cloned = lying_as_cloned(repository, [path for kind, path in changes if kind == "M" and path not in unmerged])
+    differing = sorted({path for _, path in changes} - as_cloned.keys())
+    products = _filtered(repository, differing, caps)
     taken, gone, left_out = [], [], []
-    for path in sorted({path for _, path in changes}):
+    for path in differing:
         facts = None if path in deleted else _facts(repository.root / path)
         if facts is None:
             gone.append(path)
-        elif reason := large_products.get(path) or _unfit(repository.root / path, facts):
+        elif reason := products.get(path) or _unfit(repository.root / path, facts):
             left_out.append(LeftOut(path=readable(path), reason=reason))
             # There is no committed state to fall back to in the middle of a merge, or when it is no file any more.
             gone += [path] if path in unmerged or _is_special(facts) else []
         else:
             taken.append(path)
-    return _Sorted(taken=tuple(taken), gone=tuple(gone), left_out=tuple(left_out))
+    return _Sorted(taken=tuple(taken), as_cloned=as_cloned, gone=tuple(gone), left_out=tuple(left_out))
 
 
 def _facts(path: Path) -> os.stat_result | None:
@@ -171,20 +177,22 @@ def _size(path: Path) -> int:
 
 
 def _filtered(repository: ScratchRepository, paths: list[str], caps: Caps) -> dict[str, str]:
-    """Name the large files that git keeps through a filter, such as LFS, and why they are not taken.
+    """Name the files that git keeps through a filter and that are not taken as they lie, and why.
 
-    No filter is run, since it is a program that may write to the repository; and what it was to keep out of git should
-    not get into a patch.
+    No filter is run, since it is a program that may write to the repository. What lies there may be what the filter was
+    to keep out of git: something large, or something secret.
     """
-    sizes = {path: size for path in paths if (size := _size(repository.root / path)) > caps.untracked_file}
-    if not sizes:
-        return {}
-    told = _items(repository.read("check-attr", "-z", "--stdin", "filter", stdin=_listed(sizes)))
-    return {
-        path: f"changed, {amount(sizes[path])} large, and kept in git through the filter `{readable(name)}`"
-        for path, name in zip(told[::3], told[2::3], strict=True)
-        if name not in {"unspecified", "unset"}
-    }
+    told = _items(repository.read("check-attr", "-z", "--stdin", "filter", stdin=_listed(paths))) if paths else []
+    reasons: dict[str, str] = {}
+    for path, name in zip(told[::3], told[2::3], strict=True):
+        if name in {"unspecified", "unset"}:
+            continue
+        size = _size(repository.root / path)
+        if "crypt" in name:
+            reasons[path] = f"kept encrypted in git by the filter `{readable(name)}`"
+        elif size > caps.untracked_file:
+            reasons[path] = f"changed, {amount(size)} large, and kept in git through the filter `{readable(name)}`"
+    return reasons
 
 
 def _untracked(repository: ScratchRepository, *, outputs: Sequence[Path], ours: Sequence[Path], caps: Caps) -> _Sorted:
@@ -206,7 +214,9 @@ def _untracked(repository: ScratchRepository, *, outputs: Sequence[Path], ours: 
             reasons[path] = f"untracked and {reason}"
         else:
             (candidates if facts.st_size <= caps.untracked_file else too_much).append((facts.st_size, path))
-    taken, beyond = _within(candidates, caps)
+    encrypted = _filtered(repository, [path for _, path in candidates], caps)
+    reasons |= encrypted
+    taken, beyond = _within([each for each in candidates if each[1] not in encrypted], caps)
     named = [LeftOut(path=readable(path), reason=reason) for path, reason in reasons.items()]
     return _Sorted(taken=taken, left_out=(*named, *_name_large([*too_much, *beyond], caps)))
 

@@ -257,6 +257,7 @@ def _build_index(clone: Path, source: Source, patch: Path | None) -> None:
         entries = _run(clone, "ls-tree", "-r", "-z", "--full-tree", source.commit)
         _run(clone, "update-index", "-z", "--index-info", stdin=entries)
         _run(clone, "update-ref", "--no-deref", "HEAD", source.commit)
+        _run(clone, "update-index", "--force-write-index")  # without an entry that git accepts there is none yet
         shutil.copyfile(clone / ".git" / "index", clone / ".git" / _INDEX_OF_COMMIT)
     if patch is not None:
         try:

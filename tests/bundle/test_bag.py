@@ -16,7 +16,7 @@ from reprokit.bundle import bag, naming
 from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.validation import validate
 from reprokit.bundle.writing import Label
-from reprokit.errors import NotFoundError, UnreadableError
+from reprokit.errors import InvalidRecordError, NotFoundError, UnreadableError
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -179,3 +179,36 @@ def test_reading_tag_files_fails_only_in_our_own_way(data):
     for parse in (bag.parse_info, bag.parse_manifest):
         with contextlib.suppress(ValueError):
             parse(data)
+
+
+def test_a_bundle_of_very_many_files_reads_back(make_bundle):
+    # Their index makes `bundle.json` longer than what is compressed elsewhere.
+    sealed = make_bundle(harness_files={f"harness/{number:05}.txt": b"" for number in range(6000)})
+
+    assert (sealed.path / "data/bundle.json").stat().st_size > 1 << 20
+    assert len(open_bundle(sealed.path).record.files) > 6000
+    assert list(validate(sealed.path)) == []
+
+
+def test_long_text_is_compressed_and_comes_back_and_other_long_files_are_not(make_bundle):
+    text, binary = b"a line\n" * 300_000, b"\0\1" * 700_000
+    sealed = make_bundle(harness_files={"harness/log.txt": text, "harness/weights.bin": binary})
+    bundle = open_bundle(sealed.path)
+
+    assert (sealed.path / "data/harness/log.txt.zst").stat().st_size < len(text) / 100
+    assert bundle.read_payload("harness/log.txt") == text
+    assert (sealed.path / "data/harness/weights.bin").read_bytes() == binary == bundle.read_payload("harness/weights.bin")
+
+
+def test_a_compression_bomb_is_a_finding_and_is_not_unpacked(make_bundle):
+    import zstandard
+
+    sealed = make_bundle(harness_files={"harness/log.txt": b"a line\n" * 300_000})
+    path = sealed.path / "data/harness/log.txt.zst"
+    overwrite(path, zstandard.compress(bytes(200_000_000)))
+
+    found = {finding.code for finding in validate(sealed.path)}
+
+    assert {"E101", "E205"} <= found
+    with pytest.raises(InvalidRecordError):
+        open_bundle(sealed.path).read_payload("harness/log.txt")

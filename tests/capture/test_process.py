@@ -125,15 +125,16 @@ def test_the_exit_status_is_known_when_the_parent_ignores_its_children(folder):
 
 
 def test_times_are_utc_and_resources_are_those_of_the_whole_tree(folder):
-    burn = "import time\nx = bytearray(150 << 20)\nwhile time.process_time() < 0.3: pass"
+    burn = "import time\nx = bytearray(700 << 20)\nwhile time.process_time() < 0.3: pass"
 
+    # More than the process that runs the tests ever had: up to an exec, the kernel counts a parent's memory as ours.
     folder.run("bash", "-c", '"$@"; true', "-", *python(burn))
 
     ended = folder.ended
     assert ended["started"] < ended["ended"]
     assert ended["ended"].endswith("Z")
     assert ended["resources"]["user_seconds"] + ended["resources"]["system_seconds"] >= 0.25
-    assert ended["resources"]["peak_memory_bytes"] > 150 << 20
+    assert ended["resources"]["peak_memory_bytes"] > 700 << 20
 
 
 def test_a_small_command_is_not_charged_with_our_memory(folder):

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 import msgspec
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from reprokit.bundle import canonical
@@ -137,7 +137,9 @@ def plain(difference):
     return msgspec.json.decode(canonical.line(difference))
 
 
-SOME = settings(max_examples=50)
+# A loaded machine is no failure: `timeout` in pyproject.toml ends what hangs.
+SOME = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY = settings(deadline=None)
 
 
 # --- the laws ----------------------------------------------------------------------------------------------------------
@@ -237,6 +239,7 @@ IDS = st.lists(
 )
 
 
+@ANY
 @given(data=st.data(), ids=IDS, stage=st.sampled_from(sorted(PLANTS)), by_digest=st.booleans())
 def test_one_changed_stage_of_one_sample_is_found_and_attributed_to_exactly_it(make, data, ids, stage, by_digest):
     rows = [make.sample(number) for number in ids]
@@ -265,6 +268,7 @@ def test_a_sample_that_is_missing_is_counted_on_its_side(make, data, ids):
     assert (task.only_in_a, task.only_in_b, task.compared) == (1, 0, len(rows) - 1)
 
 
+@ANY
 @given(before=NUMBERS, after=NUMBERS)
 def test_scores_are_equal_exactly_when_their_values_are(make, before, after):
     def side(value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprokit.bundle import canonical, schemas
@@ -120,12 +120,29 @@ def test_lines_are_not_much_wider_than_a_page(make):
     assert any("one" in line and "three" in line for line in written if "--ooo" in line)
 
 
+def test_what_could_not_be_compared_is_told(make):
+    def side(answer, score):
+        row = msgspec.structs.replace(make.sample(0), answer=answer, epoch=2, filter="strict")
+        return make.side([row, row], metrics=[Metric(task="toy", metric="acc", value=score, extra={"x": score})])
+
+    written = lines(compare(side("A", 0.5), side(None, 0.5)))
+    assert "  toy: 2 compared, saved by only one: answer 2, 1 repeated in a, 1 repeated in b" in written
+
+    written = lines(compare(side("A", 0.5), side("B", 0.5)))
+    assert "    id 0, strict, epoch 2: answer" in written
+    assert "    id 0, strict, epoch 2, occurrence 2: answer" in written
+
+    a, b = (make.side(metrics=[Metric(task="toy", metric="acc", value=1, extra=extra)]) for extra in (1, 2))
+    assert any(line.endswith("differs in its details") for line in lines(compare(a, b)))
+
+
 def test_an_id_as_text_looks_different_from_the_number(make):
     written = lines(compare(make.side([make.sample("1")]), make.side([make.sample("1", response="x")])))
 
     assert '    id "1": response, answer' in written
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(), st.integers(12, 60))
 def test_two_shortened_texts_stay_different_and_short(one, other, width):
     left, right = shorten_both(one, other, width)
@@ -137,6 +154,7 @@ def test_two_shortened_texts_stay_different_and_short(one, other, width):
         assert (left, right) == (one, other)
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(3, 40))
 def test_shortening_keeps_both_ends(text, width):
     short = shorten(text, width)
@@ -145,6 +163,7 @@ def test_shortening_keeps_both_ends(text, width):
     assert short == text or (short[0], short[-1]) == (text[0], text[-1])
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(), max_size=20))
 def test_anything_becomes_printable(text):
     assert printable(text).isprintable()

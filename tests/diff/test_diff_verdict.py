@@ -167,6 +167,24 @@ def test_a_run_without_results_cannot_be_compared_with_any_but_itself(make):
     assert came_to(failed, failed)[:3] == ("identical", "it is the same bundle", 0)
 
 
+def test_without_metrics_the_samples_decide(make):
+    def side(samples):
+        return make.side(samples, metrics=[])
+
+    assert came_to(side(rows(make)), side(rows(make)))[3] == "identical samples"
+    assert came_to(side(rows(make)), side(rows(make, answer="B")))[3:] == (
+        "different",
+        "there are no metrics, and samples of `toy` differ",
+    )
+
+
+def test_many_different_scores_are_not_all_named(make):
+    def side(value):
+        return make.side(metrics=[metric(value, filter=str(number)) for number in range(5)])
+
+    assert came_to(side(0.5), side(0.25))[4] == "5 of 5 scores differ: `toy` acc, `toy` acc, `toy` acc, …"
+
+
 def test_a_reproduction_of_other_tasks_is_not_comparable(make):
     b = make.side({"toy": rows(make), "extra": rows(make)})
 

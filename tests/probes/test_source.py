@@ -424,6 +424,69 @@ def test_line_ends_are_those_on_the_disk(checkout, into, settings, setting):
     assert {name: git(checkout, "cat-file", "blob", f":{name}") for name in content} == content
 
 
+def test_a_file_that_a_clone_would_hold_is_not_changed(checkout, into):
+    (checkout / ".gitattributes").write_text(
+        "*.bat text eol=crlf\n*.id ident\n*.auto text=auto\n*.u16 text working-tree-encoding=UTF-16LE\n"
+    )
+    for name, data in {
+        "a.bat": b"a\r\n",
+        "b.bat": b"b\r\n",
+        "a.id": b"$Id$\n",
+        "a.auto": b"a\n",
+        "a.u16": "a\n".encode("utf-16-le"),
+    }.items():
+        (checkout / name).write_bytes(data)
+    commit_all(checkout)
+    for name in ("a.bat", "b.bat", "a.id", "a.auto", "a.u16"):
+        (checkout / name).unlink()
+        git(checkout, "checkout", "--", name)
+        os.utime(checkout / name, (1, 1))
+    assert (checkout / "a.bat").read_bytes() == b"a\r\n"
+    assert not seen(checkout, into).source.dirty
+    (checkout / "a.auto").write_bytes(b"a\r\n")
+    observed = seen(checkout, into)
+
+    assert re.findall(r"^diff.* b/(.*)$", observed.patch.read_text(), re.MULTILINE) == ["a.auto"]
+
+
+def test_a_staged_change_that_was_taken_back_on_the_disk_is_none(checkout, into):
+    (checkout / ".gitattributes").write_text("* text=auto\n")
+    commit_all(checkout)
+    (checkout / "README").write_text("staged\n")
+    git(checkout, "add", "README")
+    (checkout / "README").write_text("read me\n")
+
+    assert not seen(checkout, into).source.dirty
+
+
+def test_what_lies_behind_a_pointer_is_not_taken_unless_it_changed(checkout, into):
+    data = b"weights" * 1000
+    pointer = f"version https://git-lfs.example.invalid/spec/v1\noid sha256:{hashlib.sha256(data).hexdigest()}\nsize {len(data)}\n"
+    (checkout / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    for name in ("same.bin", "large.bin", "small.bin"):
+        (checkout / name).write_text(pointer)
+    commit_all(checkout)
+    (checkout / "same.bin").write_bytes(data)
+    (checkout / "large.bin").write_bytes(data[::-1])
+    (checkout / "small.bin").write_bytes(b"now something else\n")
+    observed = seen(checkout, into, caps=Caps(untracked_file=1000))
+
+    assert list(left_out(observed)) == ["large.bin"]
+    assert re.findall(r"^diff.* b/(.*)$", observed.patch.read_text(), re.MULTILINE) == ["small.bin"]
+
+
+def test_what_is_encrypted_in_git_does_not_get_into_a_patch(checkout, into):
+    (checkout / ".gitattributes").write_text("*.key filter=git-crypt diff=git-crypt\n")
+    (checkout / "a.key").write_text("encrypted\n")
+    commit_all(checkout)
+    for name in ("a.key", "new.key"):
+        (checkout / name).write_text("plain\n")
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == dict.fromkeys(("a.key", "new.key"), "kept encrypted in git by the filter `git-crypt`")
+    assert not observed.source.dirty
+
+
 def test_a_filter_is_not_run_and_its_large_product_is_not_taken(checkout, into, tmp_path):
     git(checkout, "config", "filter.large.clean", "echo pointer")
     (checkout / ".gitattributes").write_text("*.bin filter=large\n")
@@ -473,10 +536,10 @@ def test_a_persons_settings_do_not_change_the_patch(checkout, tmp_path, settings
     assert seen(checkout, configured).patch.read_bytes() == (plain / "my-evals.patch").read_bytes()
 
 
-def test_a_change_within_the_same_tick_and_size_is_seen(checkout, into):
+def test_a_change_within_the_same_tick_and_size_is_seen(checkout):
     index = checkout / ".git" / "index"
     file = checkout / "README"
-    same = index.stat().st_mtime_ns
+    same = 1_700_000_000 * 10**9
     os.utime(file, ns=(same, same))
     git(checkout, "config", "core.trustctime", "false")
     git(checkout, "update-index", "--refresh")

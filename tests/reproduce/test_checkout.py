@@ -163,7 +163,7 @@ def change_file(root: Path, kind: str, path: Path, detail: bytes) -> None:
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
     committed=st.lists(st.tuples(NAMES, CONTENT), max_size=6), edits=st.lists(EDITS, max_size=12), born=st.booleans()

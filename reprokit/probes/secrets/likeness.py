@@ -16,6 +16,7 @@ from itertools import pairwise
 
 SHORTEST = 12
 _FEWEST_DIFFERENT = 7
+_ENOUGH_TO_JUDGE = 256
 _LONG = 20
 _ONE_CASE_LENGTH = 24
 _ONE_CASE_ENTROPY = 3.9
@@ -27,7 +28,7 @@ _CHANGES_WHEN_JOINED = 0.5
 
 _SEPARATORS = re.compile(r"[-_.:,;/\\@|\s]+")
 _PLACE = re.compile(r"(?:~|\.{1,2})?[/\\]|~|[A-Za-z]:[\\/]|[A-Za-z][A-Za-z0-9+.-]*://")
-_VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-+.]?[A-Za-z]\w*)*(?:\+\w+)?", re.ASCII)
+_VERSION = re.compile(r"v?\d+(?:\.\d+)+[A-Za-z]*\d*(?:[-+.]\w+)*", re.ASCII)
 _HEXADECIMAL = re.compile(r"(?=.*[0-9])(?=.*[a-fA-F])[0-9a-fA-F]+")
 
 _STRONG = re.compile(
@@ -47,7 +48,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PLACEHOLDER = re.compile(
     r"|empty|none|null|nil|n/?a|test(?:ing)?|dummy|fake|mock|placeholder|local|localhost|ollama|lm-studio|default|auto"
     r"|(?:sk-)?no[-_ ]?(?:api[-_ ]?)?key[-_ \w]*|(?:sk-)?not[-_ ][-_ \w]*|true|false|yes|no|on|off|required|\d{1,3}"
-    r"|\[?redacted\]?|[*x.•]+|<[^>]*>|\$\w+|\$?\{[^}]*\}",
+    r"|\[?redacted\]?|[*x.•]+|</?[\w |.-]*>|\$\w+|\$?\{\{?[\w :.-]*\}?\}",
     re.IGNORECASE,
 )
 _VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
@@ -55,6 +56,7 @@ _VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 
 def random_enough(value: str) -> bool:
     """Tell whether a value is so long and random that it is a secret, and that finding it somewhere is no chance."""
+    value = value[:_ENOUGH_TO_JUDGE]
     if len(value) < SHORTEST or _PLACE.match(value) or _VERSION.fullmatch(value):
         return False
     pieces = [piece for piece in _SEPARATORS.split(value) if piece]

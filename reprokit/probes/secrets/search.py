@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Protocol
 
@@ -28,9 +29,9 @@ _GIVEN_SOMETHING_LONG = re.compile(rf"{_GIVEN}(?=[^\s]{{{SHORTEST}}})")
 _NAME_BEFORE = re.compile(r"""(?<![A-Za-z0-9_.])([A-Za-z][A-Za-z0-9_.-]{0,80})(?:\\{0,8}["'])?[ \t]{0,2}\Z""")
 _LONGEST_NAME = 100
 _SLOT = re.compile(r'{"secret": "[A-Z][A-Z0-9_]*"}')
-_BARE_CHARACTER = r"""(?:[^\s,;&"'\\{}()\[\]|]|&(?![\w.-]{1,80}=))"""
-_BARE = re.compile(f"{_BARE_CHARACTER}{{1,{_LONGEST_VALUE}}}")
-_LINE = re.compile(rf"[^\r\n]{{1,{_LONGEST_VALUE}}}")
+_PLAIN = r"""[^\s,;&"'\\{}()\[\]|]*"""
+_BARE = re.compile(rf"{_PLAIN}(?:&(?![\w.-]{{1,80}}=){_PLAIN})*")
+_LINE = re.compile(r"[^\r\n]*")
 _USER_INFORMATION = re.compile(
     r"""://(?P<user>[^/\s:@?#"'\\]{0,256})(?::(?P<password>[^/\s@?#"'\\]{1,1024}))?@(?=[\w.\[-])"""
 )
@@ -86,24 +87,28 @@ def of_form(text: str) -> Iterator[Hit]:
 def named(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
     """Find values that stand under a telling name: `key=value`, `"key": "value"`, `Key: value`."""
     given = _GIVEN_SOMETHING_LONG if judge is strictly else _GIVEN_ANYTHING
+    covered = 0
     for match in given.finditer(text):
+        if match.start() < covered:
+            continue
         before = _NAME_BEFORE.search(text, max(0, match.start() - _LONGEST_NAME), match.start())
         if before is None or not names_a_secret(before[1]):
             continue
         start, end = _value(text, match)
         if end > start and judge(before[1], text[start:end]):
             yield Hit(start=start, end=end, rank=Rank.NAMED, name=slot_name(before[1]))
+            covered = end
 
 
 def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
     """Find where the value ends: at the quote that opened it, or at what cannot stand in a bare one."""
     start = match.end()
     if match["quote"]:
-        line = _LINE.match(text, start)
+        line = _LINE.match(text, start, start + _LONGEST_VALUE)
         end = text.find(match["quote"], start, line.end() if line else start)
         if end >= 0:
             return start, end
-    bare = _BARE.match(text, start)
+    bare = _BARE.match(text, start, start + _LONGEST_VALUE)
     return start, bare.end() if bare else start
 
 
@@ -121,23 +126,30 @@ def in_urls(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
 def disjoint(text: str, hits: Iterable[Hit]) -> list[Hit]:
     """Choose among overlapping hits the best known and then the longest, in the order of the text.
 
-    What a better one leaves of another is kept when it is random enough to be a secret by itself. The slots of an earlier
-    redaction stay as they are.
+    What a better one leaves of another is kept when it is random enough to be a secret by itself. The slots of an
+    earlier redaction stay as they are.
     """
-    slots = [match.span() for match in _SLOT.finditer(text)]
-    fresh = [
-        hit
-        for hit in hits
-        if hit.rank is Rank.KNOWN or not any(start < hit.end and hit.start < end for start, end in slots)
-    ]
+    slots = [Hit(start=match.start(), end=match.end(), rank=Rank.KNOWN, name="") for match in _SLOT.finditer(text)]
     chosen: list[Hit] = []
-    for hit in sorted(fresh, key=lambda hit: (hit.rank, hit.start - hit.end, hit.start)):
-        overlapping = sorted(other for other in chosen if other.start < hit.end and hit.start < other.end)
-        if not overlapping:
-            chosen.append(hit)
+    for hit in sorted(hits, key=lambda hit: (hit.rank, hit.start - hit.end, hit.start)):
+        if hit.rank is not Rank.KNOWN and _overlapping(slots, hit):
             continue
+        overlapping = _overlapping(chosen, hit)
         edges = [hit.start, *(edge for other in overlapping for edge in (other.start, other.end)), hit.end]
         for start, end in zip(edges[::2], edges[1::2], strict=True):
-            if end > start and random_enough(text[start:end]):
-                chosen.append(Hit(start=start, end=end, rank=hit.rank, name=hit.name))
-    return sorted(chosen)
+            if end > start and (not overlapping or random_enough(text[start:end])):
+                insort(chosen, replace(hit, start=start, end=end), key=_start)
+    return chosen
+
+
+def _overlapping(sorted_hits: list[Hit], hit: Hit) -> list[Hit]:
+    """Give those of disjoint hits, sorted, that overlap another."""
+    return sorted_hits[bisect_right(sorted_hits, hit.start, key=_end) : bisect_left(sorted_hits, hit.end, key=_start)]
+
+
+def _start(hit: Hit) -> int:
+    return hit.start
+
+
+def _end(hit: Hit) -> int:
+    return hit.end
