@@ -38,9 +38,7 @@ demo: .venv/run .demo/lm-eval/ready ## Capture, check, reproduce and compare a r
 	@bash examples/demo.sh
 
 test: .venv/dev .demo/lm-eval/ready ## Run the tests
-	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
-	@$(BIN)/coverage combine -q
+	@$(BIN)/pytest -q -n auto --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --skip-empty
 
 lint: .venv/dev ## Format, style, types, layers, words, docs

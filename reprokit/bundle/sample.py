@@ -25,7 +25,10 @@ class Sample(Struct, frozen=True, kw_only=True):
     document_digest: Digest | None = None
     prompt: Annotated[Json, Meta(description="what the model was given: text, or a list of messages")] = None
     prompt_digest: Annotated[
-        Digest | None, Meta(description="digest over all that the harness saved of what the model was asked, choices and settings too")
+        Digest | None,
+        Meta(
+            description="digest over all that the harness saved of what the model was asked, choices and settings too"
+        ),
     ] = None
     target: Annotated[Json, Meta(description="the reference answer")] = None
     target_digest: Digest | None = None

@@ -1,20 +1,15 @@
-"""The published contract: JSON Schemas made from the record types, and checking against them.
+"""The published contract: JSON Schemas made from the record types.
 
 The types are the source (`docs/adr/0002`); `schemas/v1/` holds what `generate` makes of them, and a test keeps the two
-equal. Records are checked with `jsonschema`, sample lines, of which there may be millions, with `jsonschema-rs`.
+equal.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
-import jsonschema
-import jsonschema_rs
 import msgspec
 
 from reprokit.bundle import canonical, environment, record, results, source
@@ -54,30 +49,3 @@ def published(name: str) -> bytes:
         return shipped.read_bytes()
     # An editable install has no files added by the wheel; the schemas lie in the checkout.
     return (Path(__file__).parents[2] / "schemas" / "v1" / file_name(name)).read_bytes()
-
-
-@cache
-def _checker(name: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(msgspec.json.decode(published(name)))
-
-
-@cache
-def _line_checker(name: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(published(name)))
-
-
-def errors(name: str, value: Any) -> Iterator[str]:
-    """Yield what is wrong with a decoded record, one line each; nothing when it follows the schema."""
-    for error in _checker(name).iter_errors(value):
-        place = "/".join(str(part) for part in error.absolute_path)
-        yield f"`{place or '.'}`: {error.message[:200]}"
-
-
-def first_line_error(name: str, value: Any) -> str | None:
-    """Say what is wrong with a decoded line of a `.jsonl` file, if anything; fast."""
-    checker = _line_checker(name)
-    if checker.is_valid(value):
-        return None
-    error = next(iter(checker.iter_errors(value)))
-    place = "/".join(str(part) for part in error.instance_path)
-    return f"`{place or '.'}`: {error.message[:200]}"

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import zstandard
 
-from reprokit.bundle import bag, naming, schemas
+from reprokit.bundle import bag, checking, naming
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.reading import ENVIRONMENT, LOCK, RECORD, RESULTS, Bundle, open_bundle
 from reprokit.bundle.record import File
@@ -32,7 +32,7 @@ def _record_findings(bundle: Bundle, path: str, schema: str) -> Iterator[Finding
     except (msgspec.DecodeError, UnicodeDecodeError, ReprokitError) as error:
         yield finding("E201", path, str(error))
         return
-    for wrong in schemas.errors(schema, value):
+    for wrong in checking.errors(schema, value):
         yield finding("E202", path, wrong)
 
 
@@ -48,7 +48,7 @@ def _line_error(line: bytes) -> str | None:
         value: Any = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return str(error)
-    return schemas.first_line_error("sample", value)
+    return checking.first_line_error("sample", value)
 
 
 def _sample_findings(bundle: Bundle, path: str) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprokit.bundle import canonical, schemas
+from reprokit.bundle import canonical, checking, schemas
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import NotScored, as_json, as_score
 
@@ -87,7 +87,7 @@ samples = st.builds(
 def test_a_written_sample_follows_the_schema_and_reads_back_equal(sample):
     line = canonical.line(sample)
 
-    assert schemas.first_line_error("sample", msgspec.json.decode(line)) is None
+    assert checking.first_line_error("sample", msgspec.json.decode(line)) is None
     assert canonical.decode(line, Sample) == sample
     assert canonical.line(canonical.decode(line, Sample)) == line
 
@@ -110,9 +110,9 @@ wrong_or_right = st.fixed_dictionaries(
 
 @given(wrong_or_right)
 def test_the_fast_checker_and_the_thorough_one_agree(value):
-    thorough = list(schemas.errors("sample", value))
+    thorough = list(checking.errors("sample", value))
 
-    assert (schemas.first_line_error("sample", value) is None) == (thorough == [])
+    assert (checking.first_line_error("sample", value) is None) == (thorough == [])
 
 
 @pytest.mark.parametrize(

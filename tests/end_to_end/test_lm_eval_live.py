@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("lm_eval")
+
 ROOT = Path(__file__).parents[2]
 HARNESS = ROOT / ".demo/lm-eval/bin"
 COMMAND = (
