@@ -12,19 +12,27 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from reprokit.bundle.values import as_json
+
 T = TypeVar("T")
 
 _lines = msgspec.json.Encoder(order="sorted")
 
 
 def line(value: object) -> bytes:
-    """Encode a value as one canonical line, without the newline."""
-    return _lines.encode(value)
+    """Encode a value as one canonical line, without the newline.
+
+    Text that is no Unicode, such as an argument or a file name of other bytes, gets U+FFFD for what it is not.
+    """
+    try:
+        return _lines.encode(value)
+    except UnicodeEncodeError:
+        return _lines.encode(as_json(msgspec.to_builtins(value)))
 
 
 def record(value: object) -> bytes:
     """Encode a record as canonical, indented JSON with a final newline."""
-    return msgspec.json.format(_lines.encode(value), indent=2) + b"\n"
+    return msgspec.json.format(line(value), indent=2) + b"\n"
 
 
 def decode(data: bytes, kind: type[T]) -> T:

@@ -171,11 +171,14 @@ class Payload:
         `captured` is the present time (UTC), `agent` the program that captures; both stay out of the identity.
         """
         record = msgspec.structs.replace(record, files=sorted(self.files, key=lambda file: file.path))
+        # What is derived is derived from what is written, not from what could not be written as it was.
+        written = canonical.record(record)
+        record, results = canonical.decode(written, Record), canonical.decode(canonical.line(results), Results)
         self.add(README, None, readme.text(record, results).encode())
         self.add(SCRIPT, None, reproduce_script.text(record, environment, sources).encode())
         for name in sorted(schemas.TYPES):
             self.add(f"schemas/{schemas.file_name(name)}", None, schemas.published(name))
-        self.add(RECORD, None, canonical.record(record))
+        self.add(RECORD, None, written)
         content = bag.content_digest(uncompressed(record, self._digests, self.bag))
         octets = sum((self.bag / path).stat().st_size for path in self._digests)
         identity = bag.identity_of(bag.render_manifest(self._digests))

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -183,3 +184,23 @@ def test_an_archive_is_plain_git_and_dvc_to_others(reprokit, captured):
     assert f"capture {captured}" in log.stdout
     assert status.stdout == ""
     assert reprokit("status").stdout.startswith("archive ")
+
+
+def test_arguments_and_file_names_that_are_no_unicode_are_captured_all_the_same(reprokit, tmp_path):
+    folder = tmp_path / "evals"
+    folder.mkdir()
+    (folder / "run.py").write_text("open('out.json', 'w').write('{\"acc\": 1.0}')\n")
+    arguments = [b"capture", b"--results", b"out.json", b"--", b"python", b"run.py", b"caf\xe9=\xff"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "reprokit", *arguments],
+        cwd=folder,
+        env=reprokit.environment(),
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert b"reprokit: captured" in done.stderr
+    assert reprokit.json("show", "latest")["record"]["invocation"]["argv"][-1] == "caf\ufffd=\ufffd"
+    reprokit("validate", "latest")

@@ -724,6 +724,15 @@ def test_an_unreadable_file_is_left_out(checkout, into, monkeypatch):
     assert not observed.source.dirty
 
 
+def test_an_unreadable_file_in_a_conflict_is_left_out(checkout, into, monkeypatch):
+    merging(checkout)
+    monkeypatch.setattr("reprokit.probes.working_tree.os.access", lambda path, mode: path.name != "README")
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == {"README": "not readable"}
+    assert "--- a/README\n+++ /dev/null" in observed.patch.read_text()
+
+
 def test_what_we_write_into_the_checkout_is_no_part_of_it(checkout, monkeypatch):
     into, temporary = checkout / "staging", checkout / "tmp"
     for folder in (into, temporary):
@@ -891,7 +900,7 @@ def test_a_linked_worktree_is_a_checkout_of_its_own(checkout, into, tmp_path):
 
 
 def test_objects_borrowed_from_another_repository_are_found(checkout, into, tmp_path):
-    clone = tmp_path / 'a:b "quoted"'
+    clone = tmp_path / 'a:b "quoted" \\n'
     git(tmp_path, "clone", "--quiet", "--shared", str(checkout), str(clone))
     (clone / "README").write_text("changed\n")
 
