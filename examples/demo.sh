@@ -64,7 +64,8 @@ step "Done"
 cat <<END
 The first bundle lies in $payload
 Open its data/README.md, or try:
-  export REPROKIT_ARCHIVE=$(printf %q "$demo/archive") PATH=$(printf %q "$home/.venv/bin"):\$PATH
+  export REPROKIT_ARCHIVE=$(printf %q "$demo/archive")
+  alias reprokit=$(printf %q "$home/.venv/bin/reprokit")
   reprokit show latest --samples sums
   reprokit reproduce latest --plan
   reprokit status

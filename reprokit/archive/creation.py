@@ -40,6 +40,9 @@ The SHA-256 of `manifest-sha256.txt` is the identity of the bundle; its id ends 
 
 A clone of this repository holds pointers and summaries. With plain git and DVC, the rest comes from a DVC remote:
 
+    dvc remote add --default <name> <address>      # once, in the first copy: then commit .dvc/config
+    dvc push bundles/<month>/<id>.dvc
+
     git clone <this repository> && cd <clone>
     dvc pull bundles/<month>/<id>.dvc
 

@@ -40,6 +40,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "W313": ("part of the source was left out", "see `left_out` in `source/`"),
     "W314": ("a stream of the evaluation could not be recorded whole", "see `run` in `bundle.json`"),
     "W315": ("the same sample was saved more than once", "look at the samples before you use the score"),
+    "W316": ("the command was not run in a git checkout: its code is not in the bundle", "run it from one"),
 }
 
 

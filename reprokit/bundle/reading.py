@@ -77,7 +77,8 @@ class Bundle:
         """
         name = next((each.samples_file for each in self.results.tasks if each.name == task), None)
         if name is None:
-            raise NotFoundError(f"`{self.info.bundle_id}` has no samples of `{task}`", hint="see `reprokit show`")
+            there = ", ".join(f"`{each}`" for each in self.tasks()) or "no task"
+            raise NotFoundError(f"`{self.info.bundle_id}` has no samples of `{task}`", hint=f"it has those of {there}")
         with self.open(name) as stream:
             for number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=1):
                 try:

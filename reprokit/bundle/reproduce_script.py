@@ -26,6 +26,9 @@ set -euo pipefail
 """
 
 _WORKSPACE = """\
+for program in git uv; do
+  command -v "$program" > /dev/null || { echo "reproduce.sh: install $program first" >&2; exit 21; }
+done
 workspace=${1:-$(mktemp -d)}
 mkdir -p "$workspace"
 workspace=$(cd "$workspace" && pwd -P)
@@ -107,6 +110,10 @@ def _environment(environment: Environment) -> str:
     )
 
 
+def _redirects(again: Rerun) -> bool:
+    return any(isinstance(part, Place) and part.folder == "outputs" for argument in again.argv for part in argument)
+
+
 def _command(again: Rerun) -> str:
     lines = [f"export {name}={word(parts)}" for name, parts in again.variables]
     if again.dropped:
@@ -114,8 +121,10 @@ def _command(again: Rerun) -> str:
             f"# Not carried over, they hold secrets or places of the machine: {_flat(', '.join(again.dropped))}"
         )
     lines.append(f"cd {word([again.directory])}")
-    lines.append('echo "reproduce.sh: running in $PWD, results go to $workspace/outputs" >&2')
+    lines.append('echo "reproduce.sh: running in $PWD" >&2')
     lines.append(" \\\n  ".join(word(argument) for argument in again.argv))
+    where = "$workspace/outputs" if _redirects(again) else "$PWD"
+    lines.append(f'echo "reproduce.sh: done; what it wrote is in {where}, to compare with $here/harness" >&2')
     return "\n".join(lines) + "\n"
 
 

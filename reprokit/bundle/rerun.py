@@ -7,6 +7,7 @@ A re-run happens in a workspace of three folders: `source` (the checkout), `envi
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -84,12 +85,18 @@ def outputs(invocation: Invocation) -> list[tuple[Output, Place]]:
     return [(output, _output(output, index)) for index, output in enumerate(named)]
 
 
-def _obstacles(invocation: Invocation) -> list[str]:
+def _leaves_the_source(path: str, directory: str) -> bool:
+    return path.startswith("/") or posixpath.normpath(posixpath.join(directory, path)).split("/")[0] == ".."
+
+
+def _obstacles(invocation: Invocation, source: Source | None) -> list[str]:
     found = [
         f"it writes to `{output.path}`, which is not in its arguments and so cannot be redirected"
         for output in invocation.outputs
-        if output.argument is None and (output.path.startswith("/") or ".." in PurePosixPath(output.path).parts)
+        if output.argument is None and _leaves_the_source(output.path, invocation.directory_in_source)
     ]
+    if source is not None and source.dirty and source.patch is None:
+        found.append(f"the uncommitted changes of `{source.name}` were kept out of the bundle: `left_out` says why")
     if isinstance(invocation.argv, Unknown):
         found.append(f"its command is not known: {invocation.argv.unknown}")
     elif not invocation.argv:
@@ -119,10 +126,10 @@ def _variables(record: Record, root: str | None) -> tuple[list[tuple[str, tuple[
 def plan(record: Record, sources: list[Source]) -> Rerun:
     """Work out the re-run of a recorded command."""
     invocation = record.invocation
-    obstacles = _obstacles(invocation)
+    source = main_source(record, sources)
+    obstacles = _obstacles(invocation, source)
     if isinstance(invocation.argv, Unknown) or not invocation.argv:
         return Rerun(obstacles=tuple(obstacles))
-    source = main_source(record, sources)
     root = source.root.rstrip("/") if source else None
     argv = [_program(invocation, invocation.argv[0], root)]
     argv += [_argument(argument, root) for argument in invocation.argv[1:]]

@@ -28,6 +28,7 @@ from reprokit.probes import environment as environments
 from reprokit.probes import packages, secrets
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
+from reprokit.probes.working_tree import OUTPUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +134,10 @@ def _add_sources(assembly: _Assembly, observed: tuple[ObservedSource, ...]) -> l
             source = _add_patch(assembly, source, each.patch, source.patch)
         if each.git_bundle is not None and source.git_bundle is not None:
             assembly.payload.add_file(each.git_bundle, PurePosixPath(source.git_bundle), "source")
-        if source.left_out:
-            assembly.findings.append(finding("W313", f"source/{source.name}.json"))
+        missed = [left.path for left in source.left_out if left.reason != OUTPUT]
+        if missed:
+            more = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
+            assembly.findings.append(finding("W313", f"source/{source.name}.json", f"`{missed[0]}`{more}"))
         if source.tree_after is not None and source.tree_after != source.tree:
             assembly.findings.append(finding("W311", f"source/{source.name}.json"))
         assembly.payload.add(f"source/{source.name}.json", "source", canonical.record(source))
@@ -213,7 +216,9 @@ def assemble(
     reading = harness.read(run) if run is not None and left_results else nothing_read(harness.name)
     assembly.findings += [*observed.findings, *reading.findings]
     if not left_results:
-        assembly.findings.append(finding("W301", "harness"))
+        expected = ", ".join(f"`{output.path}`" for output in observed.invocation.outputs)
+        detail = f"nothing new at {expected}" if expected else "the command names no output path"
+        assembly.findings.append(finding("W301", "harness", detail))
     kept_out = _add_harness_files(assembly, run) if run is not None else set()
     tasks = _add_samples(assembly, harness, run, reading, kept_out) if run is not None else []
     results = _redacted(msgspec.structs.replace(reading.results, tasks=tasks), Results, observed.secrets)

@@ -34,12 +34,12 @@ def find_runs(
     `results` and `samples` name the files of a script's run; they may be relative to `place`.
 
     Raises:
-        NotFoundError: there is no such place, or no run in it.
+        NotFoundError: there is no such place or file, or no run in it.
     """
     if not place.exists():
         raise NotFoundError(f"`{place}` does not exist", hint="name the folder that the evaluation wrote to")
     if results is not None or samples:
-        script = Script(results=results and place / results, samples=tuple(place / each for each in samples))
+        script = Script(results=results and _file(place, results), samples=[_file(place, each) for each in samples])
         found: list[tuple[Harness, FoundRun]] = [(script, run) for run in script.find([place])]
     else:
         found = [each for each in table.by_files([place]) if harness in {None, each[0].name}]
@@ -49,6 +49,18 @@ def find_runs(
             hint="for a program of your own, name its files: `--results FILE --samples FILE`",
         )
     return found
+
+
+def _file(place: Path, named: Path) -> Path:
+    """Find a named file, which people spell from where they stand or from the folder of outputs.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    for path in (place / named, named):
+        if path.is_file():
+            return path
+    raise NotFoundError(f"`{place / named}` is no file", hint="name it from here, or from the folder given to `--from`")
 
 
 def observed_nothing(secrets: Secrets) -> Observed:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from reprokit.archive.location import Archive
 from reprokit.archive.publication import BAG, Publication, publish, record_evaluation, stage
 from reprokit.archive.registration import Folding, fold
@@ -87,6 +89,7 @@ class _Prepared:
     source: ObservedSource | None
     root: Path | None
     inputs: list[Input]
+    findings: tuple[Finding, ...]
     secrets: Secrets
 
     @property
@@ -111,6 +114,17 @@ def choose_harness(argv: Sequence[str], name: str | None, results: Path | None, 
     return Script(results=results, samples=samples)
 
 
+def _as_seen_from(output: Output, directory: Path) -> Output:
+    """Write a place that no argument names relative to the working directory when it lies in it.
+
+    Where it lies is then known in a re-run too, which happens in another folder.
+    """
+    path = Path(output.path)
+    if output.argument is not None or not path.is_absolute() or not path.is_relative_to(directory):
+        return output
+    return msgspec.structs.replace(output, path=path.relative_to(directory).as_posix())
+
+
 def _redirected() -> list[Path]:
     """Name the files that our stdout and stderr are: `slurm-123.out` in the checkout is an output like any other."""
     found: list[Path] = []
@@ -125,13 +139,15 @@ def _prepare(request: Request, find_archive: Callable[[], Archive]) -> _Prepared
     archive = find_archive()
     staging = stage(archive, {"description": f"capture of `{Path(request.argv[0]).name}`"})
     harness = choose_harness(request.argv, request.harness, request.results, request.samples)
-    named = harness.outputs(request.argv)
+    named = [_as_seen_from(output, request.directory) for output in harness.outputs(request.argv)]
     places = [request.directory / output.path for output in named]
     written = [*places, *_redirected()]
     for folder in ("probes", "logs", "source", "scratch"):
         (staging / folder).mkdir()
     observed = source.observe(request.directory, outputs=written, into=staging / "source")
     root = Path(observed.source.root) if observed else None
+    inputs = arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root)
+    inputs, findings = _without_source(observed, inputs, request.directory)
     return _Prepared(
         archive=archive,
         staging=staging,
@@ -142,7 +158,8 @@ def _prepare(request: Request, find_archive: Callable[[], Archive]) -> _Prepared
         before=outputs.snapshot(places),
         source=observed,
         root=root,
-        inputs=arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root),
+        inputs=inputs,
+        findings=findings,
         secrets=secrets.with_argv(secrets.collect(request.environment, request.home), request.argv),
     )
 
@@ -169,6 +186,24 @@ def _invocation(request: Request, prepared: _Prepared, environment: Environment)
         inputs=prepared.inputs,
         outputs=prepared.named,
     )
+
+
+def _without_source(
+    observed: ObservedSource | None, inputs: list[Input], directory: Path
+) -> tuple[list[Input], tuple[Finding, ...]]:
+    """Tell which inputs, and whether all of the code, a re-run could not get from the bundle."""
+    if observed is None:
+        return inputs, (finding("W316", "bundle.json"),)
+    kept: list[Input] = []
+    findings: list[Finding] = []
+    for each in inputs:
+        if each.inside and not source.carries(observed.source, directory / each.path):
+            kept.append(msgspec.structs.replace(each, inside=False))
+            detail = f"the input `{each.path}`, which git ignores or which is too large"
+            findings.append(finding("W313", f"source/{observed.source.name}.json", detail))
+        else:
+            kept.append(each)
+    return kept, tuple(findings)
 
 
 def _ending(ended: Ended) -> tuple[Finding, ...]:
@@ -202,7 +237,7 @@ def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
         sources=looked_at,
         secrets=prepared.secrets,
         logs={name: path for name, path in (("stdout", ended.stdout), ("stderr", ended.stderr)) if path is not None},
-        findings=_ending(ended),
+        findings=(*prepared.findings, *_ending(ended)),
         reproduces=request.reproduces,
     )
 
@@ -223,10 +258,15 @@ def _finish(request: Request, prepared: _Prepared, ended: Ended) -> tuple[tuple[
     return tuple(published), fold(prepared.archive)
 
 
-def capture_command(request: Request, find_archive: Callable[[], Archive]) -> Outcome:
+def capture_command(
+    request: Request,
+    find_archive: Callable[[], Archive],
+    warn: Callable[[Exception | None], None] = lambda _: None,
+) -> Outcome:
     """Run a command, its streams, signals and status untouched, and capture it as one bundle a run.
 
-    `find_archive` is called before the command starts; should it fail, the command runs all the same.
+    `find_archive` is called before the command starts; should it fail, `warn` hears why, and the command runs all the
+    same.
 
     Raises:
         CannotStartError: the command could not be started; nothing ran.
@@ -238,6 +278,7 @@ def capture_command(request: Request, find_archive: Callable[[], Archive]) -> Ou
     except Exception as error:  # noqa: BLE001 - the evaluation is started whatever failed here; the failure is told
         failure = error
     if prepared is None:
+        warn(failure)
         ended = process.run(request.argv, environment=request.environment, directory=_directory(request), logs=None)
         return Outcome(ended=ended, failure=failure, places=_places(request))
     try:

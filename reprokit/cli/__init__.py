@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -60,12 +61,16 @@ class Commands(click.Group):
     cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(reprokit.__version__, prog_name="reprokit")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """Make a model evaluation outlive the machine it ran on.
 
     Put `reprokit capture --` in front of the command you already use. The run comes out as a sealed bundle that anyone
     can check with sha256sum, and that can be reproduced and compared years later.
     """
+    if context.invoked_subcommand not in {"capture", "reproduce"}:
+        # These only print: when the reader is gone, as behind `| head`, they end as any such program does.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def _run() -> int:

@@ -17,7 +17,7 @@ from reprokit.capture.finished import capture_finished, find_runs
 from reprokit.capture.live import Outcome, Request, capture_command
 from reprokit.cli.messages import explain_failure, say
 from reprokit.cli.options import archive_option, counted, find_archive
-from reprokit.errors import ExitCode, UsageError
+from reprokit.errors import ExitCode, ReprokitError, UsageError
 from reprokit.harnesses import table
 from reprokit.probes import secrets
 
@@ -65,11 +65,10 @@ def command(
       reprokit capture --from out --tag paper
     """
     label = Label(name=name, tags=tags, note=note)
-    if (finished is None) == (not argv):
-        raise UsageError(
-            "capture needs a command after `--`, or `--from` with finished outputs",
-            hint="see `reprokit capture --help`",
-        )
+    if finished is not None and argv:
+        raise UsageError("capture takes a command or `--from`, not both", hint="see `reprokit capture --help`")
+    if finished is None and not argv:
+        raise UsageError("capture needs a command after `--`, or `--from`", hint="see `reprokit capture --help`")
     if finished is not None:
         return _from(finished, harness, results, samples, label, archive)
     request = Request(
@@ -82,8 +81,8 @@ def command(
         results=results,
         samples=samples,
     )
-    outcome = capture_command(request, lambda: find_archive(archive, create=True))
-    _tell(outcome)
+    outcome = capture_command(request, lambda: find_archive(archive, create=True), _warn)
+    _tell(outcome, request)
     if not strict or outcome.failure is None or outcome.ended.exit_code != 0:
         process.exit_like(outcome.ended)
     return ExitCode.CAPTURE_FAILED
@@ -108,13 +107,13 @@ def _from(
 
 def _tell_publication(publication: Publication) -> None:
     if not publication.new:
-        say(f"reprokit: already captured as {publication.bundle_id}")
+        say(f"reprokit: already captured as {publication.bundle_id}; its name, tags and note stay as they are")
         return
     bundle = open_bundle(publication.path)
     tasks = [task for task in bundle.results.tasks if task.samples_file]
     count = sum(task.samples_saved for task in tasks)
     say(f"reprokit: captured {publication.bundle_id}")
-    say(f"  {counted(len(bundle.results.metrics), 'metric')}, {counted(count, 'sample')}")
+    say(f"  {counted(len(bundle.results.metrics), 'metric')}, {counted(count, 'sample')}, in {publication.path}")
     for each in bundle.record.findings:
         say(f"  {each.code} {each.where}: {each.message}")
 
@@ -124,7 +123,25 @@ def _tell_folding(folding: Folding | None) -> None:
         say(f"reprokit: published, not yet committed: {folding.reason}; the next command does it")
 
 
-def _tell(outcome: Outcome) -> None:
+def _warn(failure: Exception | None) -> None:
+    reason = failure.message if isinstance(failure, ReprokitError) else failure
+    say(f"reprokit: WARNING: this run will not be captured: {reason}")
+
+
+def _later(outcome: Outcome, request: Request) -> str:
+    """Write the command that captures the outputs later."""
+    words = ["reprokit", "capture", "--from"]
+    if request.results is None and not request.samples:
+        return shlex.join([*words, str(outcome.places[0]) if outcome.places else "DIR"])
+    words.append(".")
+    if request.results is not None:
+        words += ["--results", str(request.results)]
+    for path in request.samples:
+        words += ["--samples", str(path)]
+    return shlex.join(words)
+
+
+def _tell(outcome: Outcome, request: Request) -> None:
     for publication in outcome.published:
         _tell_publication(publication)
     _tell_folding(outcome.folding)
@@ -132,5 +149,4 @@ def _tell(outcome: Outcome) -> None:
         return
     say("reprokit: the evaluation ran and its outputs are where it wrote them, but it was NOT captured")
     explain_failure(outcome.failure)
-    place = shlex.quote(str(outcome.places[0])) if outcome.places else "DIR"
-    say(f"hint: once that is mended, capture it with `reprokit capture --from {place}`")
+    say(f"hint: once that is mended, capture it with `{_later(outcome, request)}`")

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from reprokit.archive import catalog
-from reprokit.archive.catalog import Entry
+from reprokit.archive.catalog import Entry, MetricSummary
 from reprokit.archive.registration import fold
 from reprokit.bundle.values import NotScored, Unknown
+from reprokit.cli.messages import say
 from reprokit.cli.options import archive_option, find_archive, json_option, print_json, score, table, visible
+
+
+def _name(metric: MetricSummary, filters: Counter[tuple[str, str]]) -> str:
+    several = filters[metric.task, metric.metric] > 1 and metric.filter
+    return f"{metric.task}/{metric.metric}" + (f",{metric.filter}" if several else "")
 
 
 def _scores(entry: Entry, most: int = 3) -> str:
     scored = [metric for metric in entry.metrics if not metric.group and not isinstance(metric.value, NotScored)]
-    shown = [f"{metric.task}/{metric.metric}={score(metric.value)}" for metric in scored[:most]]
+    filters = Counter((metric.task, metric.metric) for metric in scored)
+    shown = [f"{_name(metric, filters)}={score(metric.value)}" for metric in scored[:most]]
     rest = len(scored) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "") or "-"
 
@@ -25,6 +33,9 @@ def _row(entry: Entry) -> tuple[str, ...]:
     label = ",".join(part for part in (entry.name, *entry.tags) if part) or "-"
     version = "?" if isinstance(entry.harness_version, Unknown) else entry.harness_version
     return (entry.id, visible(f"{entry.harness} {version}"), state, visible(label), visible(_scores(entry)))
+
+
+_HEADING = ("bundle", "harness", "run", "name, tags", "scores")
 
 
 @click.command("list", short_help="List the bundles of the archive.")
@@ -53,7 +64,7 @@ def command(tags: tuple[str, ...], model: str | None, harness: str | None, archi
     if as_json:
         print_json(entries)
         return
-    for line in table([_row(entry) for entry in entries]):
+    for line in table([_HEADING, *(_row(entry) for entry in entries)] if entries else []):
         click.echo(line)
     if not entries:
-        click.echo("no bundles; `reprokit capture -- COMMAND` makes one", err=True)
+        say(f"reprokit: {'none of its bundles' if any(catalog.ids(place)) else 'no bundle'} to list in {place.root}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from reprokit.archive.location import Archive
-from reprokit.bundle import reproduce_script
+from reprokit.bundle import reproduce_script, rerun
 from reprokit.bundle.bag import PAYLOAD
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.reading import Bundle
@@ -20,7 +20,7 @@ from reprokit.bundle.writing import Label
 from reprokit.cli.messages import say
 from reprokit.cli.options import archive_option, find_archive, find_bundle, json_option, print_json, visible
 from reprokit.diff.text import lines as difference_lines
-from reprokit.errors import ExitCode, NoConsentError
+from reprokit.errors import ExitCode, NoConsentError, UsageError
 from reprokit.reproduce.plan import Mode, Plan, lines, make_plan
 from reprokit.reproduce.run import Reproduction, Terms, reproduce, require_intact, require_possible
 
@@ -42,9 +42,10 @@ def _consent(plan: Plan, *, given: bool) -> None:
 def _carry_out(bundle: Bundle, plan: Plan, archive: Archive, terms: Terms, *, keep: bool) -> Reproduction:
     try:
         result = reproduce(bundle, plan, archive, terms)
+    except UsageError:
+        raise
     except BaseException:
-        if any(terms.workspace.iterdir()):
-            say(f"reprokit: the workspace is left for you to look at: {terms.workspace}")
+        say(f"reprokit: the workspace is left for you to look at: {terms.workspace}")
         raise
     if not keep:
         shutil.rmtree(terms.workspace, ignore_errors=True)
@@ -114,7 +115,7 @@ def command(
         environment = bundle.environment or Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
         payload = str((bundle.path / PAYLOAD).resolve())
         click.echo(reproduce_script.text(bundle.record, environment, bundle.sources, payload=payload), nl=False)
-        return ExitCode.FINE
+        return ExitCode.INPUT_MISSING if rerun.plan(bundle.record, bundle.sources).obstacles else ExitCode.FINE
     plan = make_plan(bundle, mode=mode, origin=origin, environ=os.environ)
     if only_plan:
         if as_json:
@@ -122,7 +123,7 @@ def command(
         else:
             for line in lines(plan):
                 click.echo(visible(line))
-        return ExitCode.FINE
+        return ExitCode.INPUT_MISSING if plan.missing or plan.obstacles else ExitCode.FINE
     _consent(plan, given=yes)
     terms = Terms(
         workspace=workspace or Path(tempfile.mkdtemp(prefix="reprokit-")),

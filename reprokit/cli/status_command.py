@@ -24,7 +24,7 @@ def _lines(state: Status) -> Iterator[str]:
     if state.under_way:
         yield f"under way    {counted(state.under_way, 'capture')}"
     for staging in state.abandoned:
-        yield f"interrupted  {staging.path.name}: its outputs are where they were written; see `capture --from`"
+        yield f"interrupted  {staging.owner.description}, {staging.owner.created}: see `reprokit capture --from`"
     for path in state.uncommitted:
         yield f"uncommitted  {path}"
     for path in state.strays:

@@ -89,9 +89,9 @@ class Script:
             claimed = said.counts.get(name)
             path = stored[name] if name in files else None
             tasks.append(Task(name=name, samples_claimed=claimed, samples_saved=saved, samples_file=path))
-            if not saved:
+            if not saved and self.samples_named:
                 findings.append(finding("W303", name))
-            elif claimed not in {None, saved}:
+            elif saved and claimed not in {None, saved}:
                 findings.append(finding("W304", name, f"{saved} saved, {claimed} claimed"))
         lacking = any(task.samples_saved < (task.samples_claimed or 0) for task in tasks) and bool(run.samples)
         return Reading(

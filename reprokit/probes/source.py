@@ -25,7 +25,7 @@ _ODD = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 80
 _REMOTE = re.compile(r"(?P<name>[^\t\n]+)\t(?P<address>[^\n]+) \(fetch\)(?: \[[^\]\n]*\])?")
 _EXACT_PATCH = (
-    *("-r", "--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv"),
+    *("--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv"),
     *("--submodule=short", "--ignore-submodules=none", "--src-prefix=a/", "--dst-prefix=b/"),
 )
 
@@ -76,7 +76,7 @@ def observe(
         seen = look(repository, outputs=[directory / output for output in outputs], ours=[into], caps=caps)
         name = _ODD.sub("-", name or checkout.root.name).strip("-.")[:_LONGEST_NAME] or "source"
         dirty = seen.tree != head.base
-        patch = _write_patch(repository, head.base, seen.tree, into / f"{name}.patch") if dirty else None
+        patch = _write_patch(repository, head.base, into / f"{name}.patch") if dirty else None
     remotes = _remotes(checkout.root)
     on_remote = head.commit is not None and _is_on(checkout.root, head.commit, ("--remotes",))
     history = _write_history(checkout, head.commit, remotes, into / f"{name}.bundle", caps) if head.commit else None
@@ -99,6 +99,20 @@ def observe(
         left_out=left_out,
     )
     return ObservedSource(source=source, patch=patch, git_bundle=git_bundle)
+
+
+def carries(source: Source, path: Path) -> bool:
+    """Tell whether a file of the checkout, or anything in a folder of it, is in the commit or the patch.
+
+    Raises:
+        GitError: git cannot tell.
+    """
+    root = Path(source.root)
+    place = path.resolve().relative_to(root.resolve()).as_posix()
+    if any(place == left.path.rstrip("/") or place.startswith(left.path.rstrip("/") + "/") for left in source.left_out):
+        return False
+    listed = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f":(literal){place}"]
+    return place == "." or bool(git.run(listed, directory=root))
 
 
 def tree_of(directory: Path, *, outputs: Sequence[Path] = (), caps: Caps = DEFAULT_CAPS) -> str | None:
@@ -154,10 +168,10 @@ def _is_on(root: Path, commit: str, references: Sequence[str]) -> bool:
     return not git.run(["rev-list", "--max-count=1", commit, "--not", *references], directory=root)
 
 
-def _write_patch(repository: ScratchRepository, base: str, tree: str, target: Path) -> Path:
-    """Write the patch from one tree to the other: applied to the first, it gives exactly the second."""
+def _write_patch(repository: ScratchRepository, base: str, target: Path) -> Path:
+    """Write the patch from a tree to the one that was seen: applied to the first, it gives exactly the second."""
     unfinished = target.with_name(f".{target.name}.unfinished")
-    repository.read("diff-tree", *_EXACT_PATCH, f"--output={unfinished.resolve()}", base, tree)
+    repository.read("diff-index", "--cached", *_EXACT_PATCH, f"--output={unfinished.resolve()}", base)
     return unfinished.replace(target)
 
 

@@ -18,11 +18,12 @@ from reprokit.bundle.source import LeftOut
 from reprokit.git import GitError
 from reprokit.probes.fresh_clone import lying_as_cloned
 from reprokit.probes.scratch_repository import ScratchRepository, find, readable
+from reprokit.probes.tree_name import tree_name
 
+OUTPUT = "an output of the evaluation"
 _KIB = 1 << 10
 _MIB = 1 << 20
 _NAMED_ONE_BY_ONE = 20
-_SUBMODULE = "160000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ def look(
     Raises:
         GitError: git cannot read the repository or a file of it.
     """
-    has_submodules = _show_hidden(repository)
+    _show_hidden(repository)
     tracked = _tracked(repository, caps)
     untracked = _untracked(repository, outputs=outputs, ours=(repository.at, *ours), caps=caps)
     repository.write("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(tracked.gone))
@@ -74,14 +75,14 @@ def look(
     repository.write(*adding, stdin=_listed([*tracked.taken, *untracked.taken]))
     committed = b"".join(f"{entry}\t".encode() + _listed([path]) for path, entry in tracked.as_cloned.items())
     repository.write("update-index", "-z", "--index-info", stdin=committed)
-    # A partial clone lacks objects that the tree names.
-    tree = repository.write("write-tree", "--missing-ok").decode("ascii").strip()
-    submodules = _submodules(repository) if has_submodules else {}
+    entries = [item.partition(b"\t") for item in repository.read("ls-files", "-z", "--stage").split(b"\0")[:-1]]
+    members = [(*facts.split(b" ")[:2], path) for facts, _, path in entries]
+    submodules = {os.fsdecode(path): name.decode("ascii") for mode, name, path in members if mode == b"160000"}
     left_out = [*tracked.left_out, *untracked.left_out]
     for number, path in enumerate(submodules):
         left_out += _inside_submodule(repository, path, repository.at / f"submodule-{number}", caps)
     return WorkingTree(
-        tree=tree,
+        tree=tree_name((mode, path, name) for mode, name, path in members),
         left_out=tuple(sorted(left_out, key=lambda each: (each.path, each.reason))),
         submodules={readable(path): commit for path, commit in submodules.items()},
     )
@@ -105,18 +106,16 @@ def _items(told: bytes) -> list[str]:
     return os.fsdecode(told).split("\0")[:-1]
 
 
-def _show_hidden(repository: ScratchRepository) -> bool:
-    """Make git look at the files it was told not to look at; tell whether the index names submodules.
+def _show_hidden(repository: ScratchRepository) -> None:
+    """Make git look at the files it was told not to look at.
 
     `assume-unchanged` and `skip-worktree` are how people hide local changes. Only what a sparse checkout really left
     out of the working directory stays as it is in the commit.
     """
     hidden: list[str] = []
-    rewrite = has_submodules = False
-    for item in _items(repository.read("ls-files", "-z", "-v", "--stage")):
-        facts, _, path = item.partition("\t")
-        tag, mode = facts.split(" ")[:2]
-        has_submodules = has_submodules or mode == _SUBMODULE
+    rewrite = False
+    for item in _items(repository.read("ls-files", "-z", "-v")):
+        tag, _, path = item.partition(" ")
         if tag.upper() == "S" and not os.path.lexists(repository.root / path):
             rewrite = True
         elif tag.upper() == "S" or tag.islower():
@@ -126,7 +125,6 @@ def _show_hidden(repository: ScratchRepository) -> bool:
             repository.read("update-index", "-z", flag, "--stdin", stdin=_listed(hidden))
     if rewrite:  # a sparse index names folders; written anew it names files, and no tree is needed to read it
         repository.read("update-index", "--force-write-index")
-    return has_submodules
 
 
 def _tracked(repository: ScratchRepository, caps: Caps) -> _Sorted:
@@ -134,8 +132,8 @@ def _tracked(repository: ScratchRepository, caps: Caps) -> _Sorted:
     told = _items(repository.read("diff-files", "-z", "--name-status", "--no-renames", "--ignore-submodules=dirty"))
     changes = list(zip(told[::2], told[1::2], strict=True))
     deleted = {path for kind, path in changes if kind == "D"}
-    unmerged = {path for kind, path in changes if kind == "U"}
-    as_cloned = lying_as_cloned(repository, [path for kind, path in changes if kind == "M" and path not in unmerged])
+    uncommitted = {path for kind, path in changes if kind in {"U", "A"}}
+    as_cloned = lying_as_cloned(repository, [path for kind, path in changes if kind == "M" and path not in uncommitted])
     differing = sorted({path for _, path in changes} - as_cloned.keys())
     products = _filtered(repository, differing, caps)
     taken, gone, left_out = [], [], []
@@ -145,8 +143,8 @@ def _tracked(repository: ScratchRepository, caps: Caps) -> _Sorted:
             gone.append(path)
         elif reason := products.get(path) or _unfit(repository.root / path, facts):
             left_out.append(LeftOut(path=readable(path), reason=reason))
-            # There is no committed state to fall back to in the middle of a merge, or when it is no file any more.
-            gone += [path] if path in unmerged or _is_special(facts) else []
+            # Unmerged or only meant to be added, it has no other state to fall back to; nor has what is a file no more.
+            gone += [path] if path in uncommitted or _is_special(facts) else []
         else:
             taken.append(path)
     return _Sorted(taken=tuple(taken), as_cloned=as_cloned, gone=tuple(gone), left_out=tuple(left_out))
@@ -204,10 +202,10 @@ def _untracked(repository: ScratchRepository, *, outputs: Sequence[Path], ours: 
     reasons: dict[str, str] = {}
     for path in _items(repository.read("ls-files", "-z", "--others", "--exclude-standard")):
         facts = _facts(root / path)
-        if facts is None or _under(path, own):
+        if facts is None or _under(path, own) or _is_compiled(path):
             continue
         if output := _under(path, written):
-            reasons[output] = "an output of the evaluation"
+            reasons[output] = OUTPUT
         elif path.endswith("/"):
             reasons[path] = "a git repository of its own"
         elif reason := _unfit(root / path, facts):
@@ -219,6 +217,11 @@ def _untracked(repository: ScratchRepository, *, outputs: Sequence[Path], ours: 
     taken, beyond = _within([each for each in candidates if each[1] not in encrypted], caps)
     named = [LeftOut(path=readable(path), reason=reason) for path, reason in reasons.items()]
     return _Sorted(taken=taken, left_out=(*named, *_name_large([*too_much, *beyond], caps)))
+
+
+def _is_compiled(path: str) -> bool:
+    """Tell whether Python wrote a file by running: it says nothing that the source beside it does not."""
+    return "__pycache__/" in path or path.endswith(".pyc")
 
 
 def _below(root: Path, places: Iterable[Path]) -> tuple[str, ...]:
@@ -270,11 +273,6 @@ def amount(size: int) -> str:
         if size >= unit:
             return f"{size / unit:.1f} {name}"
     return f"{size} bytes"
-
-
-def _submodules(repository: ScratchRepository) -> dict[str, str]:
-    entries = [item.partition("\t") for item in _items(repository.read("ls-files", "-z", "--stage"))]
-    return {path: facts.split(" ")[1] for facts, _, path in entries if facts.startswith(_SUBMODULE)}
 
 
 def _inside_submodule(repository: ScratchRepository, path: str, scratch: Path, caps: Caps) -> list[LeftOut]:

@@ -13,6 +13,11 @@ from reprokit.errors import InputMissingError
 from reprokit.reproduce.requirements import Pin
 
 
+def has_uv(environ: Mapping[str, str]) -> bool:
+    """Tell whether `find_uv` would find it."""
+    return shutil.which("uv", path=environ.get("PATH")) is not None or Path(sys.executable).with_name("uv").exists()
+
+
 def find_uv(environ: Mapping[str, str]) -> Path:
     """Find the uv program: on PATH, or beside the Python that runs reprokit.
 

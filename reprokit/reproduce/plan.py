@@ -19,6 +19,7 @@ from reprokit.bundle.rerun import Part, Place, Rerun
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import SecretSlot, Unknown
 from reprokit.reproduce.checkout import whence
+from reprokit.reproduce.environment import has_uv
 from reprokit.reproduce.requirements import Pin, pins
 
 SCHEMA = "https://w3id.org/reprokit/v1/plan.schema.json"
@@ -83,7 +84,7 @@ def _missing_inputs(inputs: list[Input], source: Source | None) -> list[str]:
             continue
         path = Path(each.path)
         if not path.is_absolute():
-            missing.append(f"`{each.path}` lay outside of any git checkout and is not in the bundle")
+            missing.append(f"`{each.path}` is not in the bundle: git ignored it, or it lay outside of the checkout")
         elif not path.exists():
             missing.append(f"`{each.path}` is not on this machine")
         elif each.digest and path.is_file() and "sha256:" + sha256_of(path.resolve()) != each.digest:
@@ -91,11 +92,15 @@ def _missing_inputs(inputs: list[Input], source: Source | None) -> list[str]:
     return missing
 
 
-def _missing(bundle: Bundle, again: Rerun, source: PlannedSource | None, environ: Mapping[str, str]) -> list[str]:
+def _missing(
+    bundle: Bundle, again: Rerun, source: PlannedSource | None, mode: Mode, environ: Mapping[str, str]
+) -> list[str]:
     main = rerun.main_source(bundle.record, bundle.sources)
     missing = _missing_inputs(bundle.record.invocation.inputs, main)
     if source is not None and isinstance(source.comes_from, Unknown):
         missing.append(f"the source `{source.name}`: {source.comes_from.unknown}")
+    if mode == "rebuild" and bundle.environment and bundle.environment.interpreter and not has_uv(environ):
+        missing.append("the program uv, to rebuild the environment: install it, or use `--env current`")
     missing += [
         f"the secret `{name}`: set it as an environment variable" for name in again.secrets if not environ.get(name)
     ]
@@ -162,7 +167,7 @@ def make_plan(bundle: Bundle, *, mode: Mode, origin: str | None, environ: Mappin
         not_carried_over=list(again.dropped),
         secrets=list(again.secrets),
         took_seconds=_took(bundle),
-        missing=_missing(bundle, again, source, environ),
+        missing=_missing(bundle, again, source, mode, environ),
         obstacles=list(again.obstacles),
     )
 
@@ -179,7 +184,7 @@ def _environment_line(environment: PlannedEnvironment) -> str:
     if environment.mode == "current":
         recorded = f", where the run had {environment.python}" if environment.python else ""
         return f"the present one: what is on PATH{recorded}"
-    return f"Python {environment.python}, {environment.packages} packages rebuilt with uv"
+    return f"Python {environment.python}, {environment.packages} packages by uv, from wheels unless --allow-sdist"
 
 
 def _word(argument: str) -> str:
@@ -188,8 +193,10 @@ def _word(argument: str) -> str:
 
 def lines(plan: Plan) -> list[str]:
     """Write a plan for people, one fact a line."""
+    if not plan.command:
+        return [f"reproduce {plan.bundle}", *(f"  impossible   {each}" for each in plan.obstacles)]
     rows = [
-        ("command", " ".join(_word(each) for each in plan.command) or "not known"),
+        ("command", " ".join(_word(each) for each in plan.command)),
         ("in", plan.directory),
         ("source", _source_line(plan.source)),
         ("environment", _environment_line(plan.environment)),

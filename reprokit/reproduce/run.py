@@ -80,9 +80,7 @@ def require_possible(plan: Plan) -> None:
     """
     reasons = [*plan.obstacles, *plan.missing]
     if reasons:
-        raise InputMissingError(
-            f"`{plan.bundle}` cannot be reproduced here: {'; '.join(reasons)}", hint="`--plan` shows all it would need"
-        )
+        raise InputMissingError(f"`{plan.bundle}` cannot be reproduced here: {'; '.join(reasons)}")
 
 
 @contextmanager
@@ -98,9 +96,9 @@ def talk_on_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _file(output: Output, again: dict[str, Place], workspace: Workspace, directory: Path) -> Path:
+def _file(output: Output, again: dict[str, Place], workspace: Workspace) -> Path:
     place = again.get(output.path)
-    return workspace.root / place.folder / place.path if place else directory / output.path
+    return workspace.root / place.folder / place.path if place else Path(output.path)
 
 
 def _request(bundle: Bundle, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> Request:
@@ -110,7 +108,7 @@ def _request(bundle: Bundle, workspace: Workspace, terms: Terms, *, rebuilt: boo
     files: list[Path] = []
     if record.harness.name == "script":
         places = {output.path: place for output, place in rerun.outputs(record.invocation)}
-        files = [_file(output, places, workspace, directory) for output in record.invocation.outputs]
+        files = [_file(output, places, workspace) for output in record.invocation.outputs]
     return Request(
         argv=command(again, workspace, rebuilt=rebuilt, environ=terms.environ),
         directory=directory,

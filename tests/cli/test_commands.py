@@ -204,3 +204,75 @@ def test_arguments_and_file_names_that_are_no_unicode_are_captured_all_the_same(
     assert b"reprokit: captured" in done.stderr
     assert reprokit.json("show", "latest")["record"]["invocation"]["argv"][-1] == "caf\ufffd=\ufffd"
     reprokit("validate", "latest")
+
+
+def test_the_hint_after_a_failed_capture_is_a_command_that_works(reprokit, evaluation, tmp_path):
+    done = reprokit(
+        "capture", *reprokit.files, "--archive", tmp_path / "none", "--", "python", "evaluate.py", directory=evaluation
+    )
+    assert done.stderr.startswith("reprokit: WARNING: this run will not be captured")
+    hint = re.search(r"capture it with `reprokit (.+)`", done.stderr).group(1)
+
+    reprokit(*hint.split(), directory=evaluation)
+
+    (entry,) = reprokit.json("list")
+    assert (entry["complete"], entry["samples"]) == (True, 6)
+
+
+def test_a_results_file_that_was_not_written_is_named(reprokit, evaluation):
+    done = reprokit("capture", "--results", "nope.json", "--", "python", "evaluate.py", directory=evaluation)
+
+    assert "W301 harness: the evaluation left no result file: nothing new at `nope.json`" in done.stderr
+
+
+def test_an_input_that_git_ignores_is_told_at_the_capture_and_in_the_plan(reprokit, evaluation):
+    (evaluation / ".gitignore").write_text("*.txt\n")
+    (evaluation / "questions.txt").write_text("1+1\n")
+    (evaluation / "kept.json").write_text("{}\n")
+
+    captured = reprokit(
+        "capture",
+        *reprokit.files,
+        "--",
+        "python",
+        "evaluate.py",
+        "0",
+        "questions.txt",
+        "kept.json",
+        directory=evaluation,
+    )
+    plan = reprokit("reproduce", "latest", "--plan", "--env", "current", check=21)
+
+    assert "W313 source/my-evals.json: part of the source was left out: the input `questions.txt`" in captured.stderr
+    assert "missing      `questions.txt` is not in the bundle" in plan.stdout
+    assert "kept.json`" not in plan.stdout
+
+
+def test_running_a_second_time_over_old_outputs_is_no_finding(reprokit, evaluation):
+    for _ in range(2):
+        done = reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+
+    assert re.search(r" [EW]\d{3} ", done.stderr) is None
+
+
+def test_outside_of_a_checkout_the_missing_code_is_a_finding(reprokit, tmp_path):
+    done = reprokit("capture", "--", "true", directory=tmp_path)
+
+    assert "W316" in done.stderr
+
+
+def test_output_may_be_cut_off_by_its_reader(reprokit, captured):
+    pipe = f"{sys.executable} -m reprokit show {captured} --samples sums --all | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", pipe], env=reprokit.environment(), capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] in {"0", "141"}
+    assert done.stderr == ""
+
+
+def test_a_reproduction_can_be_reproduced(reprokit, captured):
+    reprokit("reproduce", captured, "--yes", "--env", "current")
+
+    again = reprokit("reproduce", "latest", "--yes", "--env", "current")
+
+    assert again.stdout.startswith("identical samples")
+    assert reprokit.json("diff", captured, "latest")["setup"] == []

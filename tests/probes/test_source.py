@@ -724,6 +724,16 @@ def test_an_unreadable_file_is_left_out(checkout, into, monkeypatch):
     assert not observed.source.dirty
 
 
+def test_an_unreadable_file_that_is_only_meant_to_be_added_is_left_out(checkout, into, monkeypatch):
+    (checkout / "new").write_text("new\n")
+    git(checkout, "add", "--intent-to-add", "new")
+    monkeypatch.setattr("reprokit.probes.working_tree.os.access", lambda path, mode: path.name != "new")
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == {"new": "not readable"}
+    assert not observed.source.dirty
+
+
 def test_an_unreadable_file_in_a_conflict_is_left_out(checkout, into, monkeypatch):
     merging(checkout)
     monkeypatch.setattr("reprokit.probes.working_tree.os.access", lambda path, mode: path.name != "README")
