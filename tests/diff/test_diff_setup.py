@@ -345,7 +345,7 @@ def test_the_clock_rate_in_an_environment_text_is_noise_and_a_version_in_it_is_n
     assert [c[1] for c in changes(side(2400.1, "2.1"), side(2399.8, "2.2"))] == ["pretty_env_info"]
 
 
-def test_the_harnesss_note_of_a_commit_counts_only_where_no_checkout_was_seen(make):
+def test_the_harness_note_of_a_commit_counts_only_where_no_checkout_was_seen(make):
     def side(note, sources):
         return make.side(record=make.record(claims={"git_hash": note}), sources=sources)
 
