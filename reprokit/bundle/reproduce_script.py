@@ -72,7 +72,8 @@ def _flat(text: str) -> str:
 
 def _source(source: Source) -> str:
     lines = [f"# Source: commit {_flat(source.commit or 'none')}, tree {_flat(source.tree)}", _GIT, "git_plain init -q"]
-    origin = next(iter(source.remotes.values()), "")
+    # A remote that is a folder of the original machine is no use to others.
+    origin = next((each for each in source.remotes.values() if ":" in each and not each.startswith("file:")), "")
     lines.append(f"origin=${{ORIGIN:-{shlex.quote(origin)}}}")
     if source.commit and source.git_bundle:
         carried = shlex.quote("/" + source.git_bundle)

@@ -27,12 +27,14 @@ from reprokit.archive.registration import Folding, fold
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Input, Invocation, Output, Run
+from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label
 from reprokit.capture import arguments, outputs, process
 from reprokit.capture.assembly import Observed, assemble, with_tree_after
 from reprokit.capture.outputs import Snapshot
 from reprokit.capture.process import Ended
 from reprokit.errors import CannotStartError, CaptureError, ReprokitError
+from reprokit.git import GitError
 from reprokit.harnesses import table
 from reprokit.harnesses.interface import FoundRun, Harness
 from reprokit.harnesses.script import Script
@@ -86,7 +88,7 @@ class _Prepared:
     places: list[Path]
     written: list[Path]
     before: Snapshot
-    source: ObservedSource | None
+    source: ObservedSource | Unknown | None
     root: Path | None
     inputs: list[Input]
     findings: tuple[Finding, ...]
@@ -144,8 +146,8 @@ def _prepare(request: Request, find_archive: Callable[[], Archive]) -> _Prepared
     written = [*places, *_redirected()]
     for folder in ("probes", "logs", "source", "scratch"):
         (staging / folder).mkdir()
-    observed = source.observe(request.directory, outputs=written, into=staging / "source")
-    root = Path(observed.source.root) if observed else None
+    observed = _look(request.directory, written, staging / "source")
+    root = Path(observed.source.root) if isinstance(observed, ObservedSource) else None
     inputs = arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root)
     inputs, findings = _without_source(observed, inputs, request.directory)
     return _Prepared(
@@ -180,7 +182,7 @@ def _invocation(request: Request, prepared: _Prepared, environment: Environment)
         program=program.path,
         program_in=program.lies_in,
         working_directory=str(request.directory),
-        source=prepared.source.source.name if prepared.source and inside else None,
+        source=prepared.source.source.name if isinstance(prepared.source, ObservedSource) and inside else None,
         directory_in_source=relative,
         environment_variables=variables.observe(request.environment),
         inputs=prepared.inputs,
@@ -188,12 +190,20 @@ def _invocation(request: Request, prepared: _Prepared, environment: Environment)
     )
 
 
+def _look(directory: Path, written: list[Path], into: Path) -> ObservedSource | Unknown | None:
+    """Observe the checkout; where git cannot, the run is captured without it, and the record says why."""
+    try:
+        return source.observe(directory, outputs=written, into=into)
+    except GitError as error:
+        return Unknown(unknown=error.message)
+
+
 def _without_source(
-    observed: ObservedSource | None, inputs: list[Input], directory: Path
+    observed: ObservedSource | Unknown | None, inputs: list[Input], directory: Path
 ) -> tuple[list[Input], tuple[Finding, ...]]:
     """Tell which inputs, and whether all of the code, a re-run could not get from the bundle."""
-    if observed is None:
-        return inputs, (finding("W316", "bundle.json"),)
+    if not isinstance(observed, ObservedSource):
+        return inputs, (finding("W316", "bundle.json", observed.unknown if observed else ""),)
     kept: list[Input] = []
     findings: list[Finding] = []
     for each in inputs:
@@ -213,12 +223,22 @@ def _ending(ended: Ended) -> tuple[Finding, ...]:
     return (*ended.findings, finding("W310", "bundle.json", how))
 
 
+def _look_again(directory: Path, prepared: _Prepared) -> tuple[ObservedSource, ...] | Unknown:
+    """Add the tree that the checkout has now, to see whether it changed while the evaluation ran."""
+    match prepared.source:
+        case ObservedSource() as before:
+            try:
+                return (with_tree_after(before, source.tree_of(directory, outputs=prepared.written)),)
+            except GitError:
+                return (before,)
+        case Unknown() as unknown:
+            return unknown
+        case None:
+            return ()
+
+
 def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
     environment = environments.observe(prepared.probes, request.argv, request.environment, request.directory)
-    looked_at: tuple[ObservedSource, ...] = ()
-    if prepared.source is not None:
-        after = source.tree_of(request.directory, outputs=prepared.written)
-        looked_at = (with_tree_after(prepared.source, after),)
     return Observed(
         origin="live",
         invocation=_invocation(request, prepared, environment),
@@ -234,7 +254,7 @@ def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
             streams=ended.streams,
         ),
         environment=environment,
-        sources=looked_at,
+        sources=_look_again(request.directory, prepared),
         secrets=prepared.secrets,
         logs={name: path for name, path in (("stdout", ended.stdout), ("stderr", ended.stderr)) if path is not None},
         findings=(*prepared.findings, *_ending(ended)),

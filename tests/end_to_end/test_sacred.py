@@ -224,3 +224,16 @@ def test_a_signal_while_the_run_is_being_captured_does_not_change_its_status(rep
     if number == signal.SIGTERM:
         assert "reprokit: captured" in told
     assert reprokit("status", "--clear", check=None).returncode in {0, 1}
+
+
+def test_a_repository_that_git_cannot_read_costs_the_source_and_not_the_capture(reprokit, evaluation):
+    (evaluation / ".git/HEAD").write_text("rubbish\n")
+
+    done = reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+    record = reprokit.json("show", "latest")["record"]
+
+    assert "reprokit: captured" in done.stderr
+    assert "W316" in done.stderr
+    assert record["sources"] == [] or "unknown" in record["sources"]
+    reprokit("validate", "latest")
+    assert "not in the bundle" in reprokit("reproduce", "latest", "--plan", "--env", "current", check=21).stdout
