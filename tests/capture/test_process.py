@@ -663,7 +663,7 @@ def test_a_terminated_evaluation_leaves_its_own_wait_status_and_a_whole_log(fold
 
 
 def test_a_stop_and_a_continue_sent_to_us_are_passed_on(folder):
-    code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(0.5)"
+    code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(4)"
     with subprocess.Popen(folder.command(*python(code)), stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         evaluation = int(running.stdout.readline())
@@ -681,7 +681,7 @@ def _state(pid: int) -> str:
 
 def test_an_interrupt_after_the_end_cuts_the_waiting_short(folder):
     started = time.monotonic()
-    command = folder.command("sh", "-c", "sleep 3 & echo $$; exit 8")
+    command = folder.command("sh", "-c", "sleep 8 & echo $$; exit 8")
     with subprocess.Popen(command, stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         evaluation = int(running.stdout.readline())

@@ -473,7 +473,7 @@ def test_a_log_full_of_one_secret_is_cleaned_in_no_time(tmp_path):
     started = time.process_time()
     secrets.redact_file(tmp_path / "log", tmp_path / "clean", SECRETS)
 
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 60  # seconds, where quadratic work would take many minutes
     clean = (tmp_path / "clean").read_bytes()
     assert clean == line.replace(KNOWN.encode(), b'{"secret": "OPENAI_API_KEY"}') * 30_000
 
@@ -488,7 +488,7 @@ def test_no_text_makes_the_search_slow(text):
     secrets.redact_json({"token": text, "x": text}, SECRETS)
     secrets.redact_argv(["--token", text, text], SECRETS)
 
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 60  # seconds, where quadratic work would take many minutes
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path):
