@@ -565,9 +565,12 @@ def test_on_a_terminal_the_evaluation_sees_a_terminal_of_the_same_size(folder):
 def test_a_new_window_size_reaches_the_evaluation(folder):
     code = """
         import os, signal
-        signal.signal(signal.SIGWINCH, lambda *_: print(tuple(os.get_terminal_size(1)), flush=True))
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})
         print("ready", flush=True)
-        while True: signal.pause()
+        while True:
+            signal.sigwait({signal.SIGWINCH})
+            print(tuple(os.get_terminal_size(1)), flush=True)
         """
     with terminal(folder.command(*python(code))) as session:
         session.read_until(b"ready")
@@ -691,7 +694,7 @@ def test_an_interrupt_after_the_end_cuts_the_waiting_short(folder):
         took = time.monotonic() - started
         running.stdout.read()
 
-    assert took < 1.5
+    assert took < 6
     assert running.returncode == 8
     assert "interrupted" in folder.ended["findings"][0]["message"]
     assert folder.log() == f"{evaluation}\n".encode()
