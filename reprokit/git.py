@@ -17,6 +17,7 @@ import contextlib
 import os
 import re
 import signal
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,7 @@ _ISOLATED_SETTINGS = (
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s'\"@]*@")
 _LONGEST_REASON = 300
+_NO_OBJECT = b"0" * 40
 _OPERATIONS = {
     "rebase-merge": "rebase",
     "rebase-apply/applying": "am",
@@ -296,6 +298,51 @@ def _object(name: str, repository: Path) -> str | None:
     return told.decode("ascii").strip() if told else None
 
 
+def _quoted(path: bytes) -> bytes:
+    """Quote a path as git does, so that it stands on one line whatever is in it."""
+    return b'"' + b"".join(b"\\%03o" % byte if byte < 0x20 or byte in b'"\\' else bytes([byte]) for byte in path) + b'"'
+
+
+def _is_executable(repository: Path, path: bytes) -> bool | None:
+    """Tell whether a regular file may be run; `None` when there is none."""
+    try:
+        mode = os.lstat(os.path.join(os.fsencode(repository), path)).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if not stat.S_ISREG(mode):
+        raise GitError(f"`{os.fsdecode(path)}` is no regular file")
+    return bool(mode & stat.S_IXUSR)
+
+
+def _index_rows(repository: Path, paths: list[bytes]) -> bytes:
+    """Store some files as objects, byte for byte, and say what the index is to hold.
+
+    No filter or conversion runs: which those are says the repository, and it may be a stranger's.
+    """
+    modes = {path: _is_executable(repository, path) for path in paths}
+    there = [path for path, mode in modes.items() if mode is not None]
+    root = os.fsencode(repository.absolute())
+    listed = b"".join(_quoted(os.path.join(root, path)) + b"\n" for path in there)
+    store = ["hash-object", "-w", "--no-filters", "--stdin-paths"]
+    names = dict(zip(there, run(store, directory=repository, stdin=listed).split(), strict=True))
+    prefix = run(["rev-parse", "--show-prefix"], directory=repository)[:-1]
+    rows = (
+        b"%s %s\t%s\0" % (b"100755" if modes[path] else b"100644", names[path], prefix + path)
+        if path in names
+        else b"0 %s\t%s\0" % (_NO_OBJECT, prefix + path)
+        for path in modes
+    )
+    return b"".join(rows)
+
+
+def without_filters(repository: Path) -> list[str]:
+    """Give the words that, before a command, keep the repository's own filters from being started."""
+    asked = ["config", "--null", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"]
+    names = sorted({os.fsdecode(name) for name in (answer(asked, directory=repository) or b"").split(b"\0") if name})
+    settings = (f"{name}=false" if name.endswith(".required") else f"{name}=" for name in names)
+    return [word for setting in settings for word in ("-c", setting)]
+
+
 def commit_paths(repository: Path, paths: Iterable[PurePath | str], message: str) -> str | None:
     """Commit some files and nothing else; what others have staged stays staged, and uncommitted.
 
@@ -304,7 +351,7 @@ def commit_paths(repository: Path, paths: Iterable[PurePath | str], message: str
 
     Args:
         repository: the directory that the paths are relative to.
-        paths: files to commit, though they be ignored; one that is gone is committed as deleted.
+        paths: regular files to commit byte for byte, though they be ignored; one that is gone is committed as deleted.
         message: the commit message.
 
     Returns:
@@ -312,17 +359,15 @@ def commit_paths(repository: Path, paths: Iterable[PurePath | str], message: str
 
     Raises:
         RepositoryBusyError: another process holds a lock, or a merge, rebase or the like is not finished.
-        GitError: a path is neither there nor known to git, or git refused for another reason.
+        GitError: a path is neither there nor known to git or is no regular file, or git refused for another reason.
     """
     wanted = [os.fsencode(path) for path in paths]
     if not wanted:
         return None
     _refuse_unfinished(repository)
     _refuse_unknown(repository, wanted)
-    # Records are committed byte for byte, whatever this person's git does to the ends of lines.
-    add = ["-c", "core.autocrlf=false", "-c", "core.safecrlf=false"]
-    add += ["update-index", "-z", "--add", "--remove", "--replace", "--stdin"]
-    listed = b"".join(path + b"\0" for path in wanted)
+    add = ["update-index", "-z", "--index-info"]
+    listed = _index_rows(repository, wanted)
     run(add, directory=repository, stdin=listed)
     parent = _object("HEAD", repository)
     with tempfile.TemporaryDirectory(prefix="reprokit-index-") as folder:

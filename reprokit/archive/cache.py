@@ -17,7 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from reprokit.archive.layout import Archive
-from reprokit.bundle.bag import NO_LINK
+from reprokit.bundle.bag import open_regular
 
 _READ_ONLY = 0o444
 
@@ -66,9 +66,9 @@ def md5_of(path: Path) -> str:
     """Digest a regular file, never one behind a link, as hexadecimal MD5.
 
     Raises:
-        OSError: it cannot be read, or is a link.
+        OSError: it cannot be read, or is no regular file.
     """
-    with os.fdopen(os.open(path, NO_LINK), "rb", buffering=0) as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
@@ -92,7 +92,7 @@ def _temporary(place: Path) -> Path:
 
 
 def _copy(source: Path, temporary: Path) -> None:
-    with os.fdopen(os.open(source, NO_LINK), "rb") as reading, temporary.open("xb") as writing:
+    with open_regular(source) as reading, temporary.open("xb") as writing:
         shutil.copyfileobj(reading, writing, 1 << 20)
         writing.flush()
         os.fsync(writing.fileno())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +80,7 @@ def read_listing(store: Cache, oid: str) -> dict[str, str]:
         FixityError: its bytes are not those it is named for, or list no files of a bundle.
     """
     try:
-        with os.fdopen(os.open(store.place(oid), bag.NO_LINK), "rb") as stream:
+        with bag.open_regular(store.place(oid)) as stream:
             data = stream.read()
     except OSError as error:
         raise NotFoundError(f"the object `{oid}` cannot be read: {error.strerror}", hint=_RESTORE) from error
@@ -120,7 +119,8 @@ def read_pointer(path: Path) -> Pointer:
         UnreadableError: it is not in its one spelling.
     """
     try:
-        data = path.read_bytes()
+        with bag.open_regular(path) as stream:
+            data = stream.read()
     except OSError as error:
         raise NotFoundError(f"`{path}` cannot be read: {error.strerror}") from error
     match = _POINTER.fullmatch(data.decode("utf-8", errors="replace"))
@@ -140,7 +140,7 @@ def read_pointer(path: Path) -> Pointer:
 def _digests(path: Path) -> tuple[str, str, int]:
     """Read a file once; returns its hexadecimal MD5 and SHA-256 and its size in bytes."""
     md5, sha256, size = hashlib.md5(usedforsecurity=False), hashlib.sha256(), 0
-    with os.fdopen(os.open(path, bag.NO_LINK), "rb", buffering=0) as stream:
+    with bag.open_regular(path) as stream:
         while chunk := stream.read(_CHUNK):
             md5.update(chunk)
             sha256.update(chunk)
@@ -152,7 +152,8 @@ def _sealed(folder: Path) -> dict[str, str]:
     """Give the SHA-256 of every file a bundle may hold, as sealed, but for the tag manifest itself."""
     sealed = bag.read_manifest(folder)
     try:
-        data = (folder / bag.TAG_MANIFEST).read_bytes()
+        with bag.open_regular(folder / bag.TAG_MANIFEST) as stream:
+            data = stream.read()
         tags = bag.parse_manifest(data)
     except (OSError, ValueError) as error:
         raise UnreadableError(f"`{folder / bag.TAG_MANIFEST}` cannot be read: {error}", hint=_RESTORE) from error
@@ -177,7 +178,8 @@ def survey(folder: Path) -> Listing:
     total = 0
     for path, regular in bag.walk(folder):
         if not regular:
-            raise _refused(folder, path, "is no regular file")
+            why = "is an empty folder, added to it" if path.endswith("/") else "is no regular file"
+            raise _refused(folder, path, why)
         if path not in expected and path != bag.TAG_MANIFEST:
             raise _refused(folder, path, "is not in its manifest")
         try:

@@ -57,7 +57,7 @@ def status(archive: Archive) -> Status:
         under_way=len(publication.stagings(archive)) - len(abandoned),
         abandoned=tuple(abandoned),
         uncommitted=uncommitted,
-        strays=_strays(archive),
+        strays=strays(archive),
         git=trouble,
     )
 
@@ -65,7 +65,9 @@ def status(archive: Archive) -> Status:
 def _uncommitted(archive: Archive) -> tuple[str, ...]:
     arguments = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--"]
     folders = [path.name for path in (archive.bundles, archive.catalog, archive.ledger)]
-    rows = git.run([*arguments, *folders], directory=archive.root).split(b"\0")
+    # To compare is to filter: what a filter is says the archive's repository, which may be a stranger's.
+    words = [*git.without_filters(archive.root), *arguments, *folders]
+    rows = git.run(words, directory=archive.root).split(b"\0")
     return tuple(sorted(os.fsdecode(row[_CODE:]) for row in rows if row))
 
 
@@ -79,7 +81,8 @@ def _belongs(path: Path) -> bool:
     return name != bundle_id and is_bundle_id(bundle_id) and naming.month(bundle_id) == path.parent.name
 
 
-def _strays(archive: Archive) -> tuple[str, ...]:
+def strays(archive: Archive) -> tuple[str, ...]:
+    """List what does not belong under `bundles/`, sorted, relative to the root: all but bundles in their right month."""
     if not archive.bundles.is_dir():
         return ()
     found: list[Path] = []

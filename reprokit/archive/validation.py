@@ -84,7 +84,7 @@ def _check_entry(archive: Archive, folder: Path) -> Iterator[Finding]:
 
 
 def _read(path: Path) -> bytes:
-    with os.fdopen(os.open(path, bag.NO_LINK), "rb") as stream:
+    with bag.open_regular(path) as stream:
         return stream.read()
 
 

@@ -13,12 +13,15 @@ Tag files have exactly one spelling. Reading compares them with it byte by byte,
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from reprokit.bundle import paths
 from reprokit.bundle.finding import Finding, finding
@@ -32,6 +35,7 @@ TAG_MANIFEST = "tagmanifest-sha256.txt"
 TAG_FILES = (DECLARATION, INFO, MANIFEST, TAG_MANIFEST)
 FORMAT = 1
 NO_LINK = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 _DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _LINE = re.compile(r"^([0-9a-f]{64})  (.+)$")
@@ -57,7 +61,8 @@ class BagInfo:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Flatten a text; what is no Unicode, such as an argument of other bytes, becomes U+FFFD."""
+    return " ".join("".join("\N{REPLACEMENT CHARACTER}" if "\ud800" <= c <= "\udfff" else c for c in text).split())
 
 
 def render_info(info: BagInfo) -> bytes:
@@ -71,9 +76,11 @@ def render_info(info: BagInfo) -> bytes:
         ("Reprokit-Content-Digest", info.content_digest),
         ("Reprokit-Format", str(info.format)),
         ("Reprokit-Name", info.name),
-        *(("Reprokit-Tag", tag) for tag in sorted(set(info.tags))),
+        # Flattened before they are compared: what is one tag when read must have been one when written.
+        *(("Reprokit-Tag", tag) for tag in sorted({_one_line(tag) for tag in info.tags})),
     ]
-    return "".join(f"{key}: {_one_line(value)}\n" for key, value in rows if value).encode()
+    lines = ((key, _one_line(value or "")) for key, value in rows)
+    return "".join(f"{key}: {value}\n" for key, value in lines if value).encode()
 
 
 def parse_info(data: bytes) -> BagInfo:
@@ -174,9 +181,25 @@ def seal(bag: Path, digests: Mapping[str, str], info: BagInfo) -> str:
     return identity_of(manifest)
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file to read its bytes, without waiting for anybody to write.
+
+    Raises:
+        OSError: it is missing, cannot be read, or is no regular file: a link, a folder, a named pipe, a device.
+    """
+    descriptor = os.open(path, NO_LINK | _NO_WAIT)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
 def _tag(bag: Path, name: str) -> bytes:
     try:
-        with os.fdopen(os.open(bag / name, NO_LINK), "rb") as stream:
+        with open_regular(bag / name) as stream:
             return stream.read()
     except FileNotFoundError:
         raise NotFoundError(
@@ -232,22 +255,28 @@ def read_manifest(bag: Path) -> dict[str, str]:
 
 def sha256_of(path: Path) -> str:
     """Digest a regular file, never one behind a link, as hexadecimal SHA-256."""
-    with os.fdopen(os.open(path, NO_LINK), "rb", buffering=0) as stream:
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def walk(bag: Path) -> Iterator[tuple[str, bool]]:
-    """Yield everything under a bundle's folder but folders, as (path, is a regular file); links are not followed."""
+    """Yield everything under a bundle's folder, as (path, is a regular file); links are not followed.
+
+    Of folders only those with nothing in them are told, as `path/`: no listing of files speaks of them.
+    """
     folders = [""]
     while folders:
         folder = folders.pop()
         with os.scandir(bag / folder) as entries:
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                path = f"{folder}{entry.name}"
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(path + "/")
-                else:
-                    yield path, entry.is_file(follow_symlinks=False)
+            listed = sorted(entries, key=lambda entry: entry.name)
+        if folder and not listed:
+            yield folder, False
+        for entry in listed:
+            path = f"{folder}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(path + "/")
+            else:
+                yield path, entry.is_file(follow_symlinks=False)
 
 
 def _verify_info(data: bytes, manifest: bytes) -> Iterator[Finding]:
@@ -290,7 +319,9 @@ def _verify_tags(bag: Path) -> Iterator[Finding]:
 def _verify_payload(bag: Path, digests: Mapping[str, str]) -> Iterator[Finding]:
     found: set[str] = set()
     for path, regular in walk(bag):
-        if not regular:
+        if path.endswith("/"):
+            yield finding("E103", path, "an empty folder")
+        elif not regular:
             yield finding("E105", path)
         elif path in TAG_FILES:
             continue

@@ -41,7 +41,11 @@ def decode(data: bytes, kind: type[T]) -> T:
     Raises:
         msgspec.DecodeError: the bytes are no JSON, or (as `ValidationError`) not of this kind.
     """
-    return msgspec.json.decode(data, type=kind)
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError as error:
+        message = "it is nested too deeply"
+        raise msgspec.DecodeError(message) from error
 
 
 def decode_loosely(data: bytes | str) -> Any:

@@ -6,13 +6,12 @@ Zstandard frames follow RFC 8878, with a checksum; `zstd -d` gives back the byte
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
-from reprokit.bundle.bag import NO_LINK
+from reprokit.bundle.bag import open_regular
 
 SUFFIX = ".zst"
 THRESHOLD = 1 << 20
@@ -46,7 +45,7 @@ def open_stored(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened.
     """
-    stored = os.fdopen(os.open(path, NO_LINK), "rb")
+    stored = open_regular(path)
     if path.suffix != SUFFIX:
         return stored
     reader = zstandard.ZstdDecompressor().stream_reader(stored, read_across_frames=True, closefd=True)

@@ -41,6 +41,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "W314": ("a stream of the evaluation could not be recorded whole", "see `run` in `bundle.json`"),
     "W315": ("the same sample was saved more than once", "look at the samples before you use the score"),
     "W316": ("the command was not run in a git checkout: its code is not in the bundle", "run it from one"),
+    "W317": ("some of what the run left behind is not in the bundle", "it still lies where the evaluation wrote it"),
 }
 
 

@@ -31,10 +31,19 @@ def model_name(record: Record) -> str:
     return slug(parts[-1], _LONGEST_MODEL) or "unknown"
 
 
+def _when(started: str | Unknown) -> str:
+    if isinstance(started, Unknown):
+        return UNDATED
+    try:
+        return clock.compact(clock.parse(started))
+    except ValueError:
+        # The form of a time without being one: no record of ours.
+        return UNDATED
+
+
 def prefix(record: Record) -> str:
     """Give all of the id but the digits of the identity, with the `-` before them."""
-    started = record.run.started
-    when = UNDATED if isinstance(started, Unknown) else clock.compact(clock.parse(started))
+    when = _when(record.run.started)
     harness = slug(record.harness.name, _LONGEST_HARNESS).replace("-", "_") or "unknown"
     return f"{when}-{harness}-{model_name(record)}-"
 

@@ -7,11 +7,13 @@ A stored name must mean the same to `sha256sum`, BagIt, DVC, git and every file 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 _ODD = re.compile(r"[^A-Za-z0-9._,+=@~()\[\] -]")
 _LONGEST_PART = 200
+_LONGEST_NAME = 255
+_LONGEST_PATH = 2048
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 _CONTROL = 32
 
@@ -20,7 +22,10 @@ def is_safe(path: str) -> bool:
     """Tell whether a path from a foreign manifest stays inside the bundle and names one file the same everywhere."""
     if not path or "\\" in path or ":" in path or any(ord(character) < _CONTROL for character in path):
         return False
-    return all(part not in {"", ".", ".."} for part in path.split("/"))
+    parts = path.split("/")
+    if len(path.encode(errors="replace")) > _LONGEST_PATH:
+        return False
+    return all(part not in {"", ".", ".."} and len(part.encode(errors="replace")) <= _LONGEST_NAME for part in parts)
 
 
 def _part(part: str) -> str:
@@ -30,14 +35,35 @@ def _part(part: str) -> str:
     return safe.lstrip(" ") or "_"
 
 
-def storable(path: PurePosixPath, taken: Collection[str]) -> str:
+def _clashes(name: str, taken: Mapping[str, str]) -> bool:
+    """Tell whether a file cannot have this name beside those taken, on a file system that ignores case too."""
+    lower = name.lower()
+    return any(other in taken for other in (lower, lower + ".zst", lower.removesuffix(".zst")))
+
+
+def storable(path: PurePosixPath, taken: Mapping[str, str]) -> str:
     """Find the name under which a file can be stored; the name itself when it can be.
 
-    `taken` holds the names given so far, in lower case.
+    `taken` maps the names of files and folders given so far, in lower case, to their spelling; a folder ends in `/`.
     """
-    plain = "/".join(_part(part) for part in path.parts if part not in {"/", ".", ".."})
-    name, count = plain, 1
-    while name.lower() in taken:
+    parts = [_part(part) for part in path.parts if part not in {"/", ".", ".."}]
+    folder = ""
+    for part in parts[:-1]:
+        name, count = f"{folder}{part}", 1
+        while taken.get(name.lower(), f"{name}/") != f"{name}/":
+            count += 1
+            name = f"{folder}{part}~{count}"
+        folder = f"{name}/"
+    name, count = f"{folder}{parts[-1]}", 1
+    while _clashes(name, taken):
         count += 1
-        name = f"{plain}~{count}"
+        name = f"{folder}{parts[-1]}~{count}"
     return name
+
+
+def take(name: str, taken: dict[str, str]) -> None:
+    """Note that a file of this name is stored, and the folders it lies in."""
+    taken[name.lower()] = name
+    for folder in PurePosixPath(name).parents:
+        if folder.name:
+            taken[str(folder).lower()] = f"{folder}/"

@@ -29,7 +29,8 @@ RESULTS = "results.json"
 ENVIRONMENT = "environment/environment.json"
 LOCK = "environment/requirements.lock"
 _RESTORE = "`reprokit validate` lists all that is wrong; restore the bundle from another copy"
-_LONGEST_LINE = 1 << 28
+_LONGEST_LINE = 1 << 26
+_LARGEST_RECORD = 1 << 28
 
 _samples = msgspec.json.Decoder(Sample)
 
@@ -118,7 +119,7 @@ class Bundle:
             ) from error
 
     def read_payload(self, path: str) -> bytes:
-        """Read a whole payload file, never more of it than the record says there is.
+        """Read a whole payload file of up to 256 MiB, never more of it than the record says there is.
 
         Raises:
             NotFoundError: the payload has no such file.
@@ -127,7 +128,7 @@ class Bundle:
         file = self.file(path)
         with self.open(path) as stream:
             try:
-                data = stream.read(-1 if file is None else file.size + 1)
+                data = stream.read(_LARGEST_RECORD if file is None else min(file.size, _LARGEST_RECORD) + 1)
             except zstandard.ZstdError as error:
                 raise InvalidRecordError(f"`{self.stored(path)}` is damaged: {error}", hint=_RESTORE) from error
         if file is not None and len(data) != file.size:
@@ -142,7 +143,10 @@ class Bundle:
         where = self.path / bag.PAYLOAD / path if path == RECORD else self.stored(path)
         try:
             with open_stored(where) as stream:
-                return canonical.decode(stream.read(), kind)
+                data = stream.read(_LARGEST_RECORD + 1)
+            if len(data) > _LARGEST_RECORD:
+                raise InvalidRecordError(f"`{where}` is larger than any record", hint=_RESTORE)
+            return canonical.decode(data, kind)
         except OSError as error:
             raise NotFoundError(f"`{where}` cannot be read: {error.strerror}", hint=_RESTORE) from error
         except (msgspec.DecodeError, UnicodeDecodeError, zstandard.ZstdError) as error:

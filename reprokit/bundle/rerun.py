@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, TypeAlias
 
+from reprokit.bundle import paths
 from reprokit.bundle.record import Invocation, Output, Record
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Argument, SecretSlot, Unknown
@@ -57,13 +58,15 @@ def _relocate(text: str, root: str | None) -> tuple[Part, ...]:
     if not root:
         return (text,)
     before, separator, value = text.rpartition("=")
-    if value == root or value.startswith(root + "/"):
-        return (*((before + separator,) if separator else ()), Place("source", value[len(root) + 1 :]))
+    plain = posixpath.normpath(value) if value.startswith("/") else value
+    if plain == root or plain.startswith(root + "/"):
+        return (*((before + separator,) if separator else ()), Place("source", plain[len(root) + 1 :]))
     return (text,)
 
 
 def _output(output: Output, index: int) -> Place:
-    name = PurePosixPath(output.path).name or "outputs"
+    name = PurePosixPath(output.path).name
+    name = "outputs" if name in {"", ".", ".."} else name
     return Place("outputs", name if index == 0 else f"{index + 1}-{name}")
 
 
@@ -104,6 +107,33 @@ def _obstacles(invocation: Invocation, source: Source | None) -> list[str]:
     return found
 
 
+def _places_named(part: Part) -> list[str]:
+    """List the absolute paths that a part of an argument names, as the whole of it or in `a=/b,c=/d`."""
+    if not isinstance(part, str):
+        return []
+    values = [part, *(pair.rpartition("=")[2] for pair in part.split(","))]
+    return [posixpath.normpath(value) for value in values if value.startswith("/")]
+
+
+def _dangers(invocation: Invocation, argv: list[tuple[Part, ...]]) -> list[str]:
+    """Find arguments through which a re-run would write to places of the original run.
+
+    These are absolute paths, left after outputs were redirected, around an output or to what was not there before.
+    """
+    directory = invocation.working_directory
+    root = directory if isinstance(directory, str) else "/"
+    written = [posixpath.normpath(posixpath.join(root, output.path)) for output in invocation.outputs]
+    inputs = {posixpath.normpath(each.path) for each in invocation.inputs}
+    found: list[str] = []
+    for part in (part for argument in argv[1:] for part in argument):
+        for place in _places_named(part):
+            if any(path == place or path.startswith(place.rstrip("/") + "/") for path in written):
+                found.append(f"`{place}`, where the original's outputs are, is in its arguments")
+            elif place not in inputs:
+                found.append(f"`{place}` in its arguments was not there when the run began: it may be written to")
+    return list(dict.fromkeys(found))
+
+
 def _variables(record: Record, root: str | None) -> tuple[list[tuple[str, tuple[Part, ...]]], list[str]]:
     kept: list[tuple[str, tuple[Part, ...]]] = []
     dropped: list[str] = []
@@ -139,11 +169,15 @@ def plan(record: Record, sources: list[Source]) -> Rerun:
             obstacles.append(f"its record places `{output.path}` where there is no argument")
             continue
         argv[output.argument] = (output.prefix, place) if output.prefix else (place,)
+    directory = "" if invocation.directory_in_source == "." else invocation.directory_in_source
+    if directory and not paths.is_safe(directory):
+        obstacles.append("its record places the working directory outside of the source")
+    obstacles += _dangers(invocation, argv)
     variables, dropped = _variables(record, root)
     secrets = {part.secret for argument in argv for part in argument if isinstance(part, SecretSlot)}
     return Rerun(
         argv=tuple(argv),
-        directory=Place("source", "" if invocation.directory_in_source == "." else invocation.directory_in_source),
+        directory=Place("source", directory),
         variables=tuple(variables),
         secrets=tuple(sorted(secrets)),
         dropped=tuple(dropped),

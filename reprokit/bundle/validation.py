@@ -20,6 +20,8 @@ from reprokit.errors import InvalidRecordError, NewerFormatError, NotFoundError,
 
 _CHUNK = 1 << 20
 _MOST_LINE_FINDINGS = 20
+_LONGEST_LINE = 1 << 26
+_LARGEST_RECORD = 1 << 28
 _UNINDEXED = {RECORD, README, SCRIPT}
 
 
@@ -29,7 +31,7 @@ def _record_findings(bundle: Bundle, path: str, schema: str) -> Iterator[Finding
     except NotFoundError:
         yield finding("E204", path)
         return
-    except (msgspec.DecodeError, UnicodeDecodeError, ReprokitError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ReprokitError) as error:
         yield finding("E201", path, str(error))
         return
     for wrong in checking.errors(schema, value):
@@ -38,7 +40,8 @@ def _record_findings(bundle: Bundle, path: str, schema: str) -> Iterator[Finding
 
 def _raw_record(bundle: Bundle) -> bytes:
     try:
-        return (bundle.path / bag.PAYLOAD / RECORD).read_bytes()
+        with bag.open_regular(bundle.path / bag.PAYLOAD / RECORD) as stream:
+            return stream.read(_LARGEST_RECORD)
     except OSError as error:
         raise NotFoundError(str(error)) from error
 
@@ -46,7 +49,7 @@ def _raw_record(bundle: Bundle) -> bytes:
 def _line_error(line: bytes) -> str | None:
     try:
         value: Any = msgspec.json.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return str(error)
     return checking.first_line_error("sample", value)
 
@@ -55,7 +58,7 @@ def _sample_findings(bundle: Bundle, path: str) -> Iterator[Finding]:
     count = 0
     try:
         with bundle.open(path) as stream:
-            for number, line in enumerate(stream, start=1):
+            for number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=1):
                 wrong = _line_error(line)
                 if wrong is None:
                     continue

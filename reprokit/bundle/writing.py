@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -109,7 +108,7 @@ class Payload:
     bag: Path
     files: list[File] = field(default_factory=list)
     _digests: dict[str, str] = field(default_factory=dict)
-    _taken: set[str] = field(default_factory=set)
+    _taken: dict[str, str] = field(default_factory=dict)
 
     @contextmanager
     def writer(self, path: str, role: Role | None, *, name: str | None = None) -> Iterator[Sink]:
@@ -124,7 +123,8 @@ class Payload:
             stored_digest = deferring.finish()
         stored = deferring.stored.relative_to(self.bag / bag.PAYLOAD).as_posix()
         self._digests[f"{bag.PAYLOAD}/{stored}"] = stored_digest
-        self._taken.update({path.lower(), stored.lower()})
+        paths.take(path, self._taken)
+        paths.take(stored, self._taken)
         if role is not None:
             digest = "sha256:" + content.sha256.hexdigest()
             self.files.append(File(path=path, role=role, size=content.size, digest=digest, stored=stored, name=name))
@@ -144,7 +144,7 @@ class Payload:
         stored = paths.storable(path, self._taken)
         name = str(path) if stored != str(path) else None
         with (
-            os.fdopen(os.open(source, bag.NO_LINK), "rb", buffering=0) as stream,
+            bag.open_regular(source) as stream,
             self.writer(stored, role, name=name) as sink,
         ):
             while chunk := stream.read(_CHUNK):

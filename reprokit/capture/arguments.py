@@ -13,7 +13,7 @@ from reprokit.bundle.environment import Interpreter
 from reprokit.bundle.record import Input, Output
 from reprokit.bundle.values import Unknown
 
-_HUGE = 1 << 30
+_HASHED_TOGETHER = 1 << 28
 _NAMES_A_PLACE = ("path", "dir", "file", "data", "include", "pretrained", "model", "config", "template")
 
 
@@ -80,9 +80,21 @@ def _exists(path: Path) -> bool:
         return False
 
 
+def _digest(path: Path, budget: int) -> tuple[str | None, int]:
+    """Digest a file, unless it would keep the evaluation waiting or cannot be read; returns what is left to read."""
+    try:
+        size = path.stat().st_size
+        if not path.is_file() or size > budget:
+            return None, budget
+        return "sha256:" + sha256_of(path.resolve()), budget - size
+    except OSError:
+        return None, budget
+
+
 def inputs(argv: Sequence[str], *, directory: Path, outputs: Sequence[Output], source: Path | None) -> list[Input]:
     """List the files and folders that arguments name and that exist now; outputs and the program are not among them."""
     skipped = {output.argument for output in outputs}
+    budget = _HASHED_TOGETHER
     found: list[Input] = []
     for index, argument in enumerate(argv):
         if index == 0 or index in skipped:
@@ -91,14 +103,14 @@ def inputs(argv: Sequence[str], *, directory: Path, outputs: Sequence[Output], s
             path = directory / value
             if not _may_name_a_place(value, argument, argv[index - 1]) or not _exists(path):
                 continue
-            whole = path.is_file() and path.stat().st_size <= _HUGE
+            digest, budget = _digest(path, budget)
             found.append(
                 Input(
                     path=value,
                     argument=index,
                     kind="folder" if path.is_dir() else "file",
                     inside=source is not None and path.resolve().is_relative_to(source.resolve()),
-                    digest="sha256:" + sha256_of(path.resolve()) if whole else None,
+                    digest=digest,
                 )
             )
     return found

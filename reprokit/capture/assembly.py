@@ -75,6 +75,7 @@ def _add_harness_files(assembly: _Assembly, run: FoundRun) -> set[PurePosixPath]
         source = run.root / file
         try:
             names = secrets.names_in_file(source, assembly.secrets)
+            names |= secrets.redact_text(str(file).encode(errors="replace"), assembly.secrets)[1]
             if names:
                 kept_out.add(file)
                 assembly.withhold(f"harness/{file}", names)
@@ -140,6 +141,7 @@ def _add_sources(assembly: _Assembly, observed: tuple[ObservedSource, ...]) -> l
             assembly.findings.append(finding("W313", f"source/{source.name}.json", f"`{missed[0]}`{more}"))
         if source.tree_after is not None and source.tree_after != source.tree:
             assembly.findings.append(finding("W311", f"source/{source.name}.json"))
+        source = _redacted(source, Source, assembly.secrets)
         assembly.payload.add(f"source/{source.name}.json", "source", canonical.record(source))
         sources.append(source)
     return sources
@@ -231,14 +233,14 @@ def assemble(
     assembly.payload.add(LOCK, "environment", packages.lock(environment))
     record = Record(
         origin=observed.origin,
-        invocation=observed.invocation,
-        run=_run(observed, reading),
+        invocation=_redacted(observed.invocation, Invocation, observed.secrets),
+        run=_redacted(_run(observed, reading), Run, observed.secrets),
         harness=_redacted(_harness_record(reading.harness, environment), HarnessRecord, observed.secrets),
         subject=_redacted(_subject(reading), Subject, observed.secrets),
         environment_summary=environments.summary(environment),
         sources=unlooked or _summaries(sources),
-        findings=sorted(set(assembly.findings)),
-        withheld=assembly.withheld,
+        findings=_redacted(sorted(set(assembly.findings)), list[Finding], observed.secrets),
+        withheld=_redacted(assembly.withheld, list[Withheld], observed.secrets),
         reproduces=observed.reproduces,
     )
     return assembly.payload.seal(
@@ -246,9 +248,20 @@ def assemble(
         results=results,
         environment=environment,
         sources=sources,
-        label=label,
+        label=_redacted_label(label, observed.secrets),
         captured=clock.text(clock.now()),
         agent=f"reprokit-eval {reprokit.__version__}",
+    )
+
+
+def _redacted_label(label: Label, known: Secrets) -> Label:
+    def clean(text: str) -> str:
+        return secrets.redact_text(text.encode(errors="replace"), known)[0].decode()
+
+    return Label(
+        name=clean(label.name) if label.name else None,
+        tags=tuple(clean(tag) for tag in label.tags),
+        note=clean(label.note) if label.note else None,
     )
 
 

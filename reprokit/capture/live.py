@@ -7,6 +7,7 @@ started all the same, its status and its files stay its own.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import platform
 import shutil
@@ -27,7 +28,7 @@ from reprokit.archive.registration import Folding, fold
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Input, Invocation, Output, Run
-from reprokit.bundle.values import Unknown
+from reprokit.bundle.values import Argument, Unknown
 from reprokit.bundle.writing import Label
 from reprokit.capture import arguments, outputs, process
 from reprokit.capture.assembly import Observed, assemble, with_tree_after
@@ -177,8 +178,9 @@ def _invocation(request: Request, prepared: _Prepared, environment: Environment)
     )
     inside = root is not None and request.directory.resolve().is_relative_to(root.resolve())
     relative = request.directory.resolve().relative_to(root.resolve()).as_posix() if root and inside else "."
+    argv = secrets.redact_argv(request.argv, prepared.secrets)
     return Invocation(
-        argv=secrets.redact_argv(request.argv, prepared.secrets),
+        argv=argv,
         program=program.path,
         program_in=program.lies_in,
         working_directory=str(request.directory),
@@ -186,7 +188,7 @@ def _invocation(request: Request, prepared: _Prepared, environment: Environment)
         directory_in_source=relative,
         environment_variables=variables.observe(request.environment),
         inputs=prepared.inputs,
-        outputs=prepared.named,
+        outputs=[_without_secret(output, argv) for output in prepared.named],
     )
 
 
@@ -214,6 +216,13 @@ def _without_source(
         else:
             kept.append(each)
     return kept, tuple(findings)
+
+
+def _without_secret(output: Output, argv: list[Argument]) -> Output:
+    """Forget where an output stands in an argument that holds a secret too: what is before it would tell it."""
+    if output.argument is None or isinstance(argv[output.argument], str):
+        return output
+    return msgspec.structs.replace(output, argument=None, prefix="")
 
 
 def _ending(ended: Ended) -> tuple[Finding, ...]:
@@ -262,15 +271,20 @@ def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
     )
 
 
-def _runs(prepared: _Prepared) -> list[FoundRun | None]:
+def _runs(prepared: _Prepared) -> tuple[list[FoundRun | None], tuple[Finding, ...]]:
     found = outputs.new_runs(prepared.harness, prepared.places, prepared.before)
-    return list(found) or [outputs.left_behind(prepared.places, prepared.before)]
+    if found:
+        return list(found), ()
+    remains, too_many = outputs.left_behind(prepared.places, prepared.before)
+    return [remains], (finding("W317", "harness", f"{too_many} files"),) if too_many else ()
 
 
 def _finish(request: Request, prepared: _Prepared, ended: Ended) -> tuple[tuple[Publication, ...], Folding]:
     observed = _observe(request, prepared, ended)
     published: list[Publication] = []
-    for run in _runs(prepared):
+    runs, remarks = _runs(prepared)
+    observed = dataclasses.replace(observed, findings=(*observed.findings, *remarks))
+    for run in runs:
         staged = stage(prepared.archive, {"description": f"bundle of `{Path(request.argv[0]).name}`"})
         assemble(staged / BAG, observed, prepared.harness, run, request.label, scratch=prepared.staging / "scratch")
         published.append(publish(prepared.archive, staged))
@@ -282,11 +296,14 @@ def capture_command(
     request: Request,
     find_archive: Callable[[], Archive],
     warn: Callable[[Exception | None], None] = lambda _: None,
+    *,
+    last: bool = False,
 ) -> Outcome:
     """Run a command, its streams, signals and status untouched, and capture it as one bundle a run.
 
     `find_archive` is called before the command starts; should it fail, `warn` hears why, and the command runs all the
-    same.
+    same. With `last`, the process has nothing else to do: from the end of the command on it heeds no signal that asks
+    it to end, so that it can leave with the command's status.
 
     Raises:
         CannotStartError: the command could not be started; nothing ran.
@@ -314,7 +331,7 @@ def capture_command(
         shutil.rmtree(prepared.staging, ignore_errors=True)
         raise
     try:
-        with _undisturbed():
+        with _undisturbed(last=last):
             published, folding = _finish(request, prepared, ended)
     except KeyboardInterrupt:
         return Outcome(ended=ended, failure=CaptureError("interrupted"), places=tuple(prepared.places))
@@ -324,10 +341,10 @@ def capture_command(
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _undisturbed(*, last: bool) -> Iterator[None]:
     """Let no request to end, such as a scheduler sends to every process of a job, cut the last seconds short.
 
-    An interrupt from the keyboard still does.
+    An interrupt from the keyboard still does. With `last`, none is heeded afterwards either, that one included.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -336,8 +353,11 @@ def _undisturbed() -> Iterator[None]:
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        if last:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        else:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _note_process(prepared: _Prepared, pid: int) -> None:
@@ -348,7 +368,10 @@ def _note_process(prepared: _Prepared, pid: int) -> None:
 
 def _directory(request: Request) -> Path | None:
     # Entering the directory that we are in is not always possible: it may be gone, or not be searchable.
-    return None if request.directory == Path.cwd() else request.directory
+    try:
+        return None if request.directory == Path.cwd() else request.directory
+    except OSError:
+        return None
 
 
 def _places(request: Request) -> tuple[Path, ...]:

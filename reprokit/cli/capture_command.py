@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -73,19 +74,37 @@ def command(
         return _from(finished, harness, results, samples, label, archive)
     request = Request(
         argv=argv,
-        directory=Path.cwd(),
+        directory=_directory(),
         environment=dict(os.environ),
-        home=Path.home(),
+        home=_home(),
         label=label,
         harness=harness,
         results=results,
         samples=samples,
     )
-    outcome = capture_command(request, lambda: find_archive(archive, create=True), _warn)
-    _tell(outcome, request)
+    outcome = capture_command(request, lambda: find_archive(archive, create=True), _warn, last=True)
+    # Its status is settled: nothing that happens while it is told may change it.
+    with suppress(Exception, KeyboardInterrupt):
+        _tell(outcome, request)
     if not strict or outcome.failure is None or outcome.ended.exit_code != 0:
         process.exit_like(outcome.ended)
     return ExitCode.CAPTURE_FAILED
+
+
+def _directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        # It was deleted; the evaluation starts in it all the same.
+        return Path(os.environ.get("PWD", "/"))
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        # A user without a name, as in containers.
+        return Path("/")
 
 
 def _from(
@@ -97,7 +116,7 @@ def _from(
     archive: Path | None,
 ) -> int:
     runs = find_runs(place, harness=harness, results=results, samples=samples)
-    known = secrets.collect(os.environ, Path.home())
+    known = secrets.collect(os.environ, _home())
     folding = capture_finished(
         find_archive(archive, create=True), runs, secrets=known, label=label, told=_tell_publication
     )

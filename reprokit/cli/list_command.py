@@ -11,8 +11,8 @@ from reprokit.archive import catalog
 from reprokit.archive.catalog import Entry, MetricSummary
 from reprokit.archive.registration import fold
 from reprokit.bundle.values import NotScored, Unknown
-from reprokit.cli.messages import say
-from reprokit.cli.options import archive_option, find_archive, json_option, print_json, score, table, visible
+from reprokit.cli.messages import say, visible
+from reprokit.cli.options import archive_option, find_archive, json_option, print_json, score, table
 
 
 def _name(metric: MetricSummary, filters: Counter[tuple[str, str]]) -> str:
@@ -32,7 +32,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     state = "complete" if entry.complete else "incomplete"
     label = ",".join(part for part in (entry.name, *entry.tags) if part) or "-"
     version = "?" if isinstance(entry.harness_version, Unknown) else entry.harness_version
-    return (entry.id, visible(f"{entry.harness} {version}"), state, visible(label), visible(_scores(entry)))
+    return (visible(entry.id), visible(f"{entry.harness} {version}"), state, visible(label), visible(_scores(entry)))
 
 
 _HEADING = ("bundle", "harness", "run", "name, tags", "scores")

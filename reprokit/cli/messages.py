@@ -16,10 +16,15 @@ from reprokit import clock
 from reprokit.errors import ExitCode, ReprokitError
 
 
+def visible(text: str) -> str:
+    """Make text from a bundle safe for a terminal: no control characters reach it."""
+    return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
+
+
 def say(text: str) -> None:
     """Tell something on stderr; a reader that is gone is no reason to fail."""
     with contextlib.suppress(OSError, ValueError):
-        click.echo(text, err=True)
+        click.echo(visible(text), err=True)
 
 
 def explain(error: ReprokitError) -> None:

@@ -86,8 +86,3 @@ def score(value: Score) -> str:
             return f"{value:.4f}"
         case _:
             return str(value)
-
-
-def visible(text: str) -> str:
-    """Make text from a bundle safe for a terminal: no control characters reach it."""
-    return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)

@@ -17,11 +17,11 @@ from reprokit.bundle.environment import Environment
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label
-from reprokit.cli.messages import say
-from reprokit.cli.options import archive_option, find_archive, find_bundle, json_option, print_json, visible
+from reprokit.cli.messages import say, visible
+from reprokit.cli.options import archive_option, find_archive, find_bundle, json_option, print_json
 from reprokit.diff.text import lines as difference_lines
 from reprokit.errors import ExitCode, NoConsentError, UsageError
-from reprokit.reproduce.plan import Mode, Plan, lines, make_plan
+from reprokit.reproduce.plan import Mode, Plan, lines, make_plan, recorded_pins
 from reprokit.reproduce.run import Reproduction, Terms, reproduce, require_intact, require_possible
 
 
@@ -112,6 +112,7 @@ def command(
     bundle = find_bundle(reference, archive)
     require_intact(bundle)
     if script:
+        recorded_pins(bundle)  # a lock that is more than pinned names is refused before uv reads it
         environment = bundle.environment or Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
         payload = str((bundle.path / PAYLOAD).resolve())
         click.echo(reproduce_script.text(bundle.record, environment, bundle.sources, payload=payload), nl=False)

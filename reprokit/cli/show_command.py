@@ -16,7 +16,8 @@ from reprokit.bundle.readme import written
 from reprokit.bundle.record import Record
 from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import Unknown
-from reprokit.cli.options import archive_option, find_bundle, json_option, print_json, score, table, visible
+from reprokit.cli.messages import visible
+from reprokit.cli.options import archive_option, find_bundle, json_option, print_json, score, table
 
 _SAMPLES = 5
 
@@ -40,7 +41,12 @@ def _known(value: object) -> str:
 
 
 def _moment(time: str | Unknown) -> str:
-    return _known(time) if isinstance(time, Unknown) else f"{clock.parse(time):%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(time, Unknown):
+        return _known(time)
+    try:
+        return f"{clock.parse(time):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return time
 
 
 def _ending(record: Record) -> str:

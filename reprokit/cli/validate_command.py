@@ -14,7 +14,8 @@ from reprokit.archive.references import bundle_ids, resolve
 from reprokit.archive.registration import fold
 from reprokit.bundle.finding import Finding, hint
 from reprokit.bundle.validation import validate
-from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, visible
+from reprokit.cli.messages import visible
+from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
 from reprokit.errors import ExitCode, NotFoundError, UsageError
 
 _RECORD_CODES = ("E2",)

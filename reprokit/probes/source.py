@@ -32,10 +32,15 @@ _EXACT_PATCH = (
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedSource:
-    """A source record and the files that belong to it, `None` where the record names none."""
+    """A source record and the files that belong to it, `None` where the record names none.
+
+    `changed` are the files in the working directory whose bytes the patch carries, by absolute path: in the patch, those
+    of a binary file are compressed and cannot be searched.
+    """
 
     source: Source
     patch: Path | None = None
+    changed: tuple[Path, ...] = ()
     git_bundle: Path | None = None
 
 
@@ -77,6 +82,7 @@ def observe(
         name = _ODD.sub("-", name or checkout.root.name).strip("-.")[:_LONGEST_NAME] or "source"
         dirty = seen.tree != head.base
         patch = _write_patch(repository, head.base, into / f"{name}.patch") if dirty else None
+        changed = _changed(repository, head.base) if dirty else ()
     remotes = _remotes(checkout.root)
     on_remote = head.commit is not None and _is_on(checkout.root, head.commit, ("--remotes",))
     history = _write_history(checkout, head.commit, remotes, into / f"{name}.bundle", caps) if head.commit else None
@@ -98,7 +104,7 @@ def observe(
         submodules=seen.submodules,
         left_out=left_out,
     )
-    return ObservedSource(source=source, patch=patch, git_bundle=git_bundle)
+    return ObservedSource(source=source, patch=patch, changed=changed, git_bundle=git_bundle)
 
 
 def carries(source: Source, path: Path) -> bool:
@@ -173,6 +179,14 @@ def _write_patch(repository: ScratchRepository, base: str, target: Path) -> Path
     unfinished = target.with_name(f".{target.name}.unfinished")
     repository.read("diff-index", "--cached", *_EXACT_PATCH, f"--output={unfinished.resolve()}", base)
     return unfinished.replace(target)
+
+
+def _changed(repository: ScratchRepository, base: str) -> tuple[Path, ...]:
+    """List the files that differ from a tree. Links are none of them: the patch shows in plain text where they lead."""
+    options = ("--no-renames", "--ignore-submodules=all", "--diff-filter=d")
+    told = os.fsdecode(repository.read("diff-index", "--cached", "-z", "--name-only", *options, base))
+    paths = [repository.root / path for path in told.split("\0")[:-1]]
+    return tuple(path for path in paths if path.is_file() and not path.is_symlink())
 
 
 def _write_history(

@@ -16,6 +16,7 @@ from pathlib import Path
 from reprokit import git
 from reprokit.bundle.source import LeftOut
 from reprokit.git import GitError
+from reprokit.probes import credential_files
 from reprokit.probes.fresh_clone import lying_as_cloned
 from reprokit.probes.scratch_repository import ScratchRepository, find, readable
 from reprokit.probes.tree_name import tree_name
@@ -206,6 +207,8 @@ def _untracked(repository: ScratchRepository, *, outputs: Sequence[Path], ours: 
             continue
         if output := _under(path, written):
             reasons[output] = OUTPUT
+        elif credential_files.may_hold_credentials(path):
+            reasons[path] = credential_files.REASON
         elif path.endswith("/"):
             reasons[path] = "a git repository of its own"
         elif reason := _unfit(root / path, facts):

@@ -146,7 +146,10 @@ def _took(bundle: Bundle) -> float | None:
     started, ended = bundle.record.run.started, bundle.record.run.ended
     if isinstance(started, Unknown) or isinstance(ended, Unknown):
         return None
-    return round((clock.parse(ended) - clock.parse(started)).total_seconds(), 1)
+    try:
+        return round((clock.parse(ended) - clock.parse(started)).total_seconds(), 1)
+    except ValueError:
+        return None
 
 
 def make_plan(bundle: Bundle, *, mode: Mode, origin: str | None, environ: Mapping[str, str]) -> Plan:

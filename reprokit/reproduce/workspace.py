@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from reprokit.bundle import rerun
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.rerun import Part, Place, Rerun
 from reprokit.bundle.values import SecretSlot
-from reprokit.errors import InputMissingError, UsageError
+from reprokit.errors import InputMissingError, InvalidRecordError, UsageError
 from reprokit.reproduce import environment
 from reprokit.reproduce.checkout import restore
 from reprokit.reproduce.plan import Plan, carried, recorded_pins
@@ -50,10 +51,15 @@ class Workspace:
 
         Raises:
             InputMissingError: it is a secret that is not given.
+            InvalidRecordError: it is a place outside of the workspace.
         """
         match part:
             case Place(folder=folder, path=path):
-                return str(self.root / folder / path) if path else str(self.root / folder)
+                top = self.root / folder
+                place = Path(os.path.normpath(top / path))
+                if not place.is_relative_to(top):
+                    raise InvalidRecordError(f"the record names `{path}`, outside of the workspace")
+                return str(place)
             case SecretSlot(secret=name):
                 if not secrets.get(name):
                     raise InputMissingError(f"the secret `{name}` is not set", hint=f"export {name}=… and try again")

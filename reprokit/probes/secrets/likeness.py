@@ -15,8 +15,9 @@ from collections import Counter
 from itertools import pairwise
 
 SHORTEST = 12
+ENOUGH_TO_JUDGE = 256
+"""How many characters of a value decide whether it is random."""
 _FEWEST_DIFFERENT = 7
-_ENOUGH_TO_JUDGE = 256
 _LONG = 20
 _ONE_CASE_LENGTH = 24
 _ONE_CASE_ENTROPY = 3.9
@@ -56,7 +57,7 @@ _VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 
 def random_enough(value: str) -> bool:
     """Tell whether a value is so long and random that it is a secret, and that finding it somewhere is no chance."""
-    value = value[:_ENOUGH_TO_JUDGE]
+    value = value[:ENOUGH_TO_JUDGE]
     if len(value) < SHORTEST or _PLACE.match(value) or _VERSION.fullmatch(value):
         return False
     pieces = [piece for piece in _SEPARATORS.split(value) if piece]

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from reprokit.probes.secrets import vendors
 from reprokit.probes.secrets.likeness import (
+    ENOUGH_TO_JUDGE,
     SHORTEST,
     holds_a_secret,
     is_placeholder,
@@ -23,6 +24,8 @@ LONGEST_CONTEXT = 256
 """How many characters before a secret can decide whether it is one: the name it stands under."""
 
 _LONGEST_VALUE = 4096
+_REMEMBERED = 256
+"""How many judgements are remembered while one text is searched: logs repeat themselves."""
 _GIVEN = r"""[=:][ \t]{0,2}(?P<quote>\\{0,8}["'])?(?:(?i:bearer|basic|token|digest)[ \t]{1,2})?"""
 _GIVEN_ANYTHING = re.compile(_GIVEN)
 _GIVEN_SOMETHING_LONG = re.compile(rf"{_GIVEN}(?=[^\s]{{{SHORTEST}}})")
@@ -88,27 +91,40 @@ def named(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
     """Find values that stand under a telling name: `key=value`, `"key": "value"`, `Key: value`."""
     given = _GIVEN_SOMETHING_LONG if judge is strictly else _GIVEN_ANYTHING
     covered = 0
+    judged: dict[tuple[str, str], bool] = {}
     for match in given.finditer(text):
         if match.start() < covered:
             continue
         before = _NAME_BEFORE.search(text, max(0, match.start() - _LONGEST_NAME), match.start())
         if before is None or not names_a_secret(before[1]):
             continue
-        start, end = _value(text, match)
-        if end > start and judge(before[1], text[start:end]):
+        start, end = _value(text, match, ENOUGH_TO_JUDGE)
+        key = before[1], text[start:end]
+        if key not in judged:
+            if len(judged) >= _REMEMBERED:
+                judged.clear()
+            judged[key] = end > start and judge(*key)
+        if not judged[key]:
+            continue
+        if end - start == ENOUGH_TO_JUDGE:
+            start, end = _value(text, match, _LONGEST_VALUE)
+        if end > start:
             yield Hit(start=start, end=end, rank=Rank.NAMED, name=slot_name(before[1]))
             covered = end
 
 
-def _value(text: str, match: re.Match[str]) -> tuple[int, int]:
+def _value(text: str, match: re.Match[str], longest: int) -> tuple[int, int]:
     """Find where the value ends: at the quote that opened it, or at what cannot stand in a bare one."""
     start = match.end()
     if match["quote"]:
-        line = _LINE.match(text, start, start + _LONGEST_VALUE)
-        end = text.find(match["quote"], start, line.end() if line else start)
+        line = _LINE.match(text, start, start + longest)
+        line_end = line.end() if line else start
+        end = text.find(match["quote"], start, line_end)
         if end >= 0:
             return start, end
-    bare = _BARE.match(text, start, start + _LONGEST_VALUE)
+        if longest < _LONGEST_VALUE and line_end - start == longest:
+            return start, line_end  # the quote may stand further on
+    bare = _BARE.match(text, start, start + longest)
     return start, bare.end() if bare else start
 
 

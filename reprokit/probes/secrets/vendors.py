@@ -81,7 +81,7 @@ OTHERS = (
     _form(
         "AWS_SECRET_ACCESS_KEY",
         "aws_secret_access_key AWS_SECRET_ACCESS_KEY SecretAccessKey",
-        rf"\w+{_GIVEN}(?P<key>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+])",
+        rf"\w{{1,60}}{_GIVEN}(?P<key>[A-Za-z0-9/+]{{40}})(?![A-Za-z0-9/+])",
     ),
     _form("GOOGLE_API_KEY", "AIza", rf"{_NOT_WITHIN_BASE64}(?P<key>AIza{_WORD}{{35}})(?![A-Za-z0-9+/_=-])"),
     _token("GOOGLE_ACCESS_TOKEN", "ya29.", f"ya29\\.{_WORD}{{30,500}}"),
@@ -102,16 +102,15 @@ OTHERS = (
     _form(
         "BEARER_TOKEN",
         "Authorization authorization AUTHORIZATION",
-        rf"\w+{_GIVEN}(?i:bearer|basic|token)\s{{1,3}}(?P<key>[A-Za-z0-9._~+/-]{{20,4000}}={{0,2}})",
-    ),
-    _form(
-        "PRIVATE_KEY",
-        "-----BEGIN",
-        r"-----BEGIN (?:[A-Z0-9]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
-        r"(?P<key>(?:\s|\\+[nrt]|[A-Za-z0-9+/=:,-]){120,12000}?)-----END",
+        rf"\w{{1,60}}{_GIVEN}(?i:bearer|basic|token)\s{{1,3}}(?P<key>[A-Za-z0-9._~+/-]{{20,4000}}={{0,2}})",
     ),
 )
 """Keys of other forms."""
+
+_PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_PRIVATE_KEY_END = "-----END"
+_PRIVATE_KEY_BODY = re.compile(r"(?:\s|\\+[nrt]|[A-Za-z0-9+/=:,-])*+", re.ASCII)
+_SHORTEST_PRIVATE_KEY, _LONGEST_PRIVATE_KEY = 120, 12_000
 
 
 def find(text: str) -> Iterator[tuple[int, int, str]]:
@@ -125,6 +124,34 @@ def find(text: str) -> Iterator[tuple[int, int, str]]:
             while position >= 0:
                 yield from _key(form, text, position)
                 position = text.find(beginning, position + 1)
+    yield from _private_keys(text)
+
+
+def _private_keys(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield what stands between the lines that begin and end a private key.
+
+    Every character is looked at a fixed number of times, however often keys begin that do not end: where the body
+    stops and where the next end stands is the same for all that begin before.
+    """
+    body_end = end = done = 0
+    for header in _PRIVATE_KEY.finditer(text):
+        start = header.end()
+        if end < start + _SHORTEST_PRIVATE_KEY:
+            end = text.find(_PRIVATE_KEY_END, start + _SHORTEST_PRIVATE_KEY)
+        if end < 0:
+            return
+        if start < done or end - start > _LONGEST_PRIVATE_KEY:
+            continue
+        if body_end < start:
+            body = _PRIVATE_KEY_BODY.match(text, start)
+            body_end = body.end() if body else start
+        if end > body_end:
+            continue
+        prose = _PROSE.search(text, start, end)
+        # What makes this one up makes up those that begin before it; what is found here holds all that begin within.
+        done = prose.start() if prose else end
+        if not prose and len(set(text[start:end])) >= _FEWEST_DIFFERENT:
+            yield start, end, "PRIVATE_KEY"
 
 
 def _tokens_before(text: str, run: int) -> Iterator[tuple[int, int, str]]:
