@@ -14,6 +14,7 @@ reads the person's own configuration, without which a private remote (credential
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import signal
@@ -56,7 +57,6 @@ _ISOLATED_SETTINGS = (
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s'\"@]*@")
 _LONGEST_REASON = 300
-_NO_OBJECT = b"0" * 40
 _OPERATIONS = {
     "rebase-merge": "rebase",
     "rebase-apply/applying": "am",
@@ -300,13 +300,13 @@ def _object(name: str, repository: Path) -> str | None:
 
 def _quoted(path: bytes) -> bytes:
     """Quote a path as git does, so that it stands on one line whatever is in it."""
-    return b'"' + b"".join(b"\\%03o" % byte if byte < 0x20 or byte in b'"\\' else bytes([byte]) for byte in path) + b'"'
+    return b'"' + b"".join(b"\\%03o" % byte for byte in path) + b'"'
 
 
 def _is_executable(repository: Path, path: bytes) -> bool | None:
     """Tell whether a regular file may be run; `None` when there is none."""
     try:
-        mode = os.lstat(os.path.join(os.fsencode(repository), path)).st_mode
+        mode = (repository / os.fsdecode(path)).lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISREG(mode):
@@ -321,15 +321,16 @@ def _index_rows(repository: Path, paths: list[bytes]) -> bytes:
     """
     modes = {path: _is_executable(repository, path) for path in paths}
     there = [path for path, mode in modes.items() if mode is not None]
-    root = os.fsencode(repository.absolute())
-    listed = b"".join(_quoted(os.path.join(root, path)) + b"\n" for path in there)
+    root = repository.absolute()
+    listed = b"".join(_quoted(os.fsencode(root / os.fsdecode(path))) + b"\n" for path in there)
     store = ["hash-object", "-w", "--no-filters", "--stdin-paths"]
     names = dict(zip(there, run(store, directory=repository, stdin=listed).split(), strict=True))
-    prefix = run(["rev-parse", "--show-prefix"], directory=repository)[:-1]
+    told = run(["rev-parse", "--show-object-format", "--show-prefix"], directory=repository)
+    kind, _, prefix = told[:-1].partition(b"\n")
     rows = (
         b"%s %s\t%s\0" % (b"100755" if modes[path] else b"100644", names[path], prefix + path)
         if path in names
-        else b"0 %s\t%s\0" % (_NO_OBJECT, prefix + path)
+        else b"0 %s\t%s\0" % (b"0" * (2 * hashlib.new(kind.decode()).digest_size), prefix + path)
         for path in modes
     )
     return b"".join(rows)

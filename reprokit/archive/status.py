@@ -82,7 +82,7 @@ def _belongs(path: Path) -> bool:
 
 
 def strays(archive: Archive) -> tuple[str, ...]:
-    """List what does not belong under `bundles/`, sorted, relative to the root: all but bundles in their right month."""
+    """List what does not belong under `bundles/`, relative to the root: all but bundles in their right month."""
     if not archive.bundles.is_dir():
         return ()
     found: list[Path] = []

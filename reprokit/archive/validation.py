@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from reprokit import git
 from reprokit.archive import cache, catalog, dvc, pending
 from reprokit.archive.cache import Cache
 from reprokit.archive.dvc import Listing
-from reprokit.archive.layout import Archive
+from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.references import here
+from reprokit.archive.status import strays
 from reprokit.bundle import bag
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.reading import open_bundle
@@ -27,6 +30,9 @@ def check(archive: Archive, bundle_id: str) -> Iterator[Finding]:
         NotFoundError: the bundle is not in this copy of the archive.
     """
     folder = here(archive, bundle_id)
+    if folder.is_symlink() or folder.parent.is_symlink():
+        # Neither git nor DVC keeps what is behind it.
+        yield finding("E105", str(archive.relative(folder)), "a link stands for the bundle's folder")
     yield from _check_name(folder)
     if bundle_id in pending.waiting(archive) and not archive.pointer(bundle_id).exists():
         return
@@ -34,6 +40,82 @@ def check(archive: Archive, bundle_id: str) -> Iterator[Finding]:
     yield from _check_pointer(archive, folder, listing)
     yield from _check_entry(archive, folder)
     yield from _check_objects(archive, folder, listing)
+
+
+def check_placed(archive: Archive, folder: Path) -> Iterator[Finding]:
+    """Yield what `check` does for the bundle in a folder; nothing when that does not lie in the archive.
+
+    Where it lies is asked of the folder as it is named: what a link in the archive leads to lies elsewhere, and the link
+    is a finding.
+    """
+    bundles = archive.bundles.resolve()
+    folder = Path(os.path.normpath(folder.absolute()))
+    if not any(_is(parent, archive.bundles) for parent in folder.parents):
+        folder = folder.resolve()
+        if not folder.is_relative_to(bundles):
+            return
+    if is_bundle_id(folder.name) and _is(folder.parent, archive.payload(folder.name).parent):
+        yield from check(archive, folder.name)
+    else:
+        yield finding("E106", folder.name, "it does not lie where its name says")
+
+
+def _is(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def check_strays(archive: Archive) -> Iterator[tuple[Path, Finding]]:
+    """Yield a finding for each folder or link under `bundles/` that is no bundle in its right month."""
+    for stray in strays(archive):
+        path = archive.root / stray
+        if path.is_symlink() or path.is_dir():
+            yield path, finding("E106", stray, "it is no bundle in its month's folder")
+
+
+def check_absent(archive: Archive, bundle_ids: Sequence[str]) -> dict[str, list[Finding]]:
+    """Compare pointer and catalog entry of bundles that are not here with what git's HEAD holds of them.
+
+    What was never committed cannot be compared: that it is there is all that is asked.
+
+    Raises:
+        GitError: git cannot tell.
+    """
+    held = _committed(archive) if bundle_ids else {}
+    found: dict[str, list[Finding]] = {}
+    for each in bundle_ids:
+        files = (("E107", archive.pointer(each)), ("E108", archive.entry(each)))
+        found[each] = [wrong for code, path in files for wrong in _compare(archive, code, path, held)]
+    return found
+
+
+def _committed(archive: Archive) -> dict[str, str]:
+    """Give the object names of the files under `bundles/` and `catalog/` in HEAD, by path."""
+    if git.answer(["rev-parse", "--verify", "--quiet", "HEAD"], directory=archive.root) is None:
+        return {}
+    listing = ["ls-tree", "-r", "-z", "HEAD", "--", archive.bundles.name, archive.catalog.name]
+    rows = (row.partition(b"\t") for row in git.run(listing, directory=archive.root).split(b"\0") if row)
+    return {os.fsdecode(path): told.split()[-1].decode("ascii") for told, _, path in rows}
+
+
+def _compare(archive: Archive, code: str, path: Path, held: Mapping[str, str]) -> Iterator[Finding]:
+    where = str(archive.relative(path))
+    try:
+        data = _read(path)
+    except OSError as error:
+        yield finding(code, where, _reason(error))
+        return
+    named = held.get(where)
+    if named is not None and named != _object_name(data, len(named)):
+        yield finding(code, where, "it is not as git's HEAD holds it")
+
+
+def _object_name(data: bytes, digits: int) -> str:
+    """Name the object that git would make of some bytes: by SHA-1 or SHA-256, as the length of its names tells."""
+    kind = "sha1" if digits == hashlib.sha1(usedforsecurity=False).digest_size * 2 else "sha256"
+    return hashlib.new(kind, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def _list(folder: Path) -> Listing:

@@ -188,13 +188,10 @@ def open_regular(path: Path) -> BinaryIO:
         OSError: it is missing, cannot be read, or is no regular file: a link, a folder, a named pipe, a device.
     """
     descriptor = os.open(path, NO_LINK | _NO_WAIT)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        return os.fdopen(descriptor, "rb")
-    except BaseException:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def _tag(bag: Path, name: str) -> bytes:

@@ -16,24 +16,62 @@ from reprokit.bundle.finding import Finding, hint
 from reprokit.bundle.validation import validate
 from reprokit.cli.messages import visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
-from reprokit.errors import ExitCode, NotFoundError, UsageError
+from reprokit.errors import ExitCode, NotFoundError, ReprokitError, UsageError
 
 _RECORD_CODES = ("E2",)
 
 
-class Checked(Struct, frozen=True, kw_only=True):
-    """The findings on one bundle; none means that it is whole."""
+class Checked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The findings on one bundle; none means that it is whole.
+
+    `absent` ones have no payload here: only pointer and catalog entry were looked at. `error` is why a check of `--all`
+    could not be finished.
+    """
 
     bundle: str
     path: str
     findings: list[Finding]
+    absent: bool = False
+    error: str | None = None
 
 
 def _check(path: Path, archive: Archive | None) -> Checked:
     findings = list(validate(path))
-    if archive is not None and path.resolve().is_relative_to(archive.bundles.resolve()):
-        findings += archive_validation.check(archive, path.name)
+    if archive is not None:
+        findings += archive_validation.check_placed(archive, path)
     return Checked(bundle=path.name, path=str(path), findings=sorted(set(findings)))
+
+
+def _check_all(archive: Archive) -> Iterator[Checked]:
+    """Check all that the archive holds; what ends the check of one bundle does not end that of the rest."""
+    absent: list[str] = []
+    for each in bundle_ids(archive):
+        path = archive.payload(each)
+        if not path.is_dir():
+            absent.append(each)
+            continue
+        try:
+            yield _check(path, archive)
+        except Exception as error:  # noqa: BLE001 - a foreign bundle that trips the check must not hide damage in others
+            yield Checked(bundle=each, path=str(path), findings=[], error=_reason(error))
+    for path, stray in archive_validation.check_strays(archive):
+        yield Checked(bundle=path.name, path=str(path), findings=[stray])
+    yield from _check_absent(archive, absent)
+
+
+def _check_absent(archive: Archive, absent: list[str]) -> Iterator[Checked]:
+    error = None
+    try:
+        found = archive_validation.check_absent(archive, absent)
+    except ReprokitError as trouble:
+        found, error = {}, trouble.message
+    for each in absent:
+        path = str(archive.payload(each))
+        yield Checked(bundle=each, path=path, findings=found.get(each, []), absent=True, error=error)
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, ReprokitError) else f"{type(error).__name__}: {error}"
 
 
 def _archive(named: Path | None, references: tuple[str, ...]) -> Archive | None:
@@ -46,10 +84,14 @@ def _archive(named: Path | None, references: tuple[str, ...]) -> Archive | None:
 
 
 def _lines(checked: Checked) -> Iterator[str]:
+    if checked.error is not None:
+        yield f"{checked.bundle}: not checked to the end: {visible(checked.error)}"
     if not checked.findings:
+        if checked.absent or checked.error is not None:
+            return
         yield f"{checked.bundle}: whole"
         return
-    yield f"{checked.bundle}: {counted(len(checked.findings), 'finding')}"
+    yield f"{visible(checked.bundle)}: {counted(len(checked.findings), 'finding')}"
     for found in checked.findings:
         yield f"  {found.code} {visible(found.where)}: {visible(found.message)}"
     for code in sorted({found.code for found in checked.findings}):
@@ -59,7 +101,7 @@ def _lines(checked: Checked) -> Iterator[str]:
 def _exit_code(results: list[Checked]) -> ExitCode:
     codes = {found.code for checked in results for found in checked.findings}
     if not codes:
-        return ExitCode.FINE
+        return ExitCode.UNREADABLE if any(checked.error is not None for checked in results) else ExitCode.FINE
     return ExitCode.INVALID_RECORD if all(code.startswith(_RECORD_CODES) for code in codes) else ExitCode.FIXITY
 
 
@@ -84,13 +126,16 @@ def command(references: tuple[str, ...], everything: bool, archive: Path | None,
     if place is not None:
         fold(place)
     if everything and place is not None:
-        paths = [path for each in bundle_ids(place) if (path := place.payload(each)).is_dir()]
+        checks = _check_all(place)
     else:
         paths = [resolve(reference, place) for reference in references]
+        checks = (_check(path, place) for path in paths)
     results: list[Checked] = []
-    for path in paths:
-        results.append(_check(path, place))
-        for line in [] if as_json else _lines(results[-1]):
+    for checked in checks:
+        results.append(checked)
+        if checked.absent:
+            click.echo(f"not here: {visible(checked.bundle)}", err=True)
+        for line in [] if as_json else _lines(checked):
             click.echo(line)
     if as_json:
         print_json(results)
