@@ -67,8 +67,6 @@ _OPERATIONS = {
     "sequencer": "sequence",
     "BISECT_LOG": "bisect",
 }
-
-
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])"
 _USER = r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?"
 _FETCHABLE = {
@@ -336,12 +334,21 @@ def _index_rows(repository: Path, paths: list[bytes]) -> bytes:
     return b"".join(rows)
 
 
-def without_filters(repository: Path) -> list[str]:
-    """Give the words that, before a command, keep the repository's own filters from being started."""
+def without_filters(repository: Path) -> dict[str, str]:
+    """Give the variables that keep the repository's own filters from being started, for the `environment` of a call.
+
+    Raises:
+        GitError: git cannot tell which there are.
+    """
     asked = ["config", "--null", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"]
     names = sorted({os.fsdecode(name) for name in (answer(asked, directory=repository) or b"").split(b"\0") if name})
-    settings = (f"{name}=false" if name.endswith(".required") else f"{name}=" for name in names)
-    return [word for setting in settings for word in ("-c", setting)]
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    # Not as words (`-c name=value`): a filter's name may hold a `=`.
+    variables = {"GIT_CONFIG_COUNT": str(first + len(names))} if names else {}
+    for number, name in enumerate(names, start=first):
+        variables[f"GIT_CONFIG_KEY_{number}"] = name
+        variables[f"GIT_CONFIG_VALUE_{number}"] = "false" if name.endswith(".required") else ""
+    return variables
 
 
 def commit_paths(repository: Path, paths: Iterable[PurePath | str], message: str) -> str | None:
@@ -367,9 +374,11 @@ def commit_paths(repository: Path, paths: Iterable[PurePath | str], message: str
         return None
     _refuse_unfinished(repository)
     _refuse_unknown(repository, wanted)
+    # Whoever writes an index compares the files that were changed in the second of its last writing: filtered, too.
+    unfiltered = without_filters(repository)
     add = ["update-index", "-z", "--index-info"]
     listed = _index_rows(repository, wanted)
-    run(add, directory=repository, stdin=listed)
+    run(add, directory=repository, environment=unfiltered, stdin=listed)
     parent = _object("HEAD", repository)
     with tempfile.TemporaryDirectory(prefix="reprokit-index-") as folder:
         apart = {"GIT_INDEX_FILE": str(Path(folder) / "index")}

@@ -384,3 +384,82 @@ def test_an_address_loses_its_credentials(address, clean):
 )
 def test_only_https_and_ssh_addresses_may_be_fetched_from(address, transport):
     assert git.transport(address) == transport
+
+
+@pytest.fixture
+def filtered(repository, tmp_path) -> Path:
+    """Give a file that appears once a filter of the repository's own has run."""
+    ran = tmp_path / "ran"
+    plain_git(repository, "config", "filter.a=b.clean", f"touch '{ran}'; cat")
+    plain_git(repository, "config", "filter.process.process", f"touch '{ran}'; cat")
+    plain_git(repository, "config", "filter.process.required", "true")
+    (repository / ".git" / "info").mkdir(exist_ok=True)
+    (repository / ".git" / "info" / "attributes").write_text("* filter=a=b\n*.json filter=process\n*.txt text ident\n")
+    return ran
+
+
+def test_no_filter_of_the_repository_runs_when_files_are_committed(repository, filtered):
+    files = {"a": b"a\r\n", "b.json": b"{}\r\n", "c.txt": b"$Id: x $\r\n", "new\nline\t\"\\'\udcff": b"odd"}
+    for name, data in files.items():
+        (repository / name).write_bytes(data)
+    names = list(files)
+
+    git.commit_paths(repository, names, "all")
+
+    assert not filtered.exists()
+    for name, data in zip(names, files.values(), strict=True):
+        assert git.run(["cat-file", "blob", os.fsencode(f"HEAD:{name}")], directory=repository) == data
+
+
+def test_a_command_can_be_kept_from_starting_filters(repository, filtered):
+    (repository / "first").write_text("2\n")
+    (repository / "b.json").write_text("2\n")
+    git.commit_paths(repository, ["b.json"], "b")
+
+    told = git.run(["status", "--porcelain"], directory=repository, environment=git.without_filters(repository))
+
+    assert told == b" M first\n"
+    assert not filtered.exists()
+    with pytest.raises(subprocess.CalledProcessError):
+        plain_git(repository, "status", "--porcelain")
+    assert filtered.exists(), "they would have been started"
+
+
+def test_a_folder_in_a_repository_commits_its_own_files(repository):
+    folder = repository / "sub"
+    folder.mkdir()
+    (folder / "first").write_text("theirs\n")
+    git.commit_paths(folder, ["first"], "add")
+    assert committed_paths(repository) == ["A", "sub/first"]
+
+    (folder / "first").unlink()
+    git.commit_paths(folder, ["first"], "remove")
+    assert committed_paths(repository) == ["D", "sub/first"]
+    assert plain_git(repository, "status", "--porcelain") == ""
+
+
+def test_a_repository_of_sha256_is_committed_to(tmp_path):
+    plain_git(tmp_path, "init", "-q", "--object-format=sha256", "new")
+    (tmp_path / "new" / "a").write_text("a")
+    git.commit_paths(tmp_path / "new", ["a"], "add")
+    (tmp_path / "new" / "a").unlink()
+
+    assert len(git.commit_paths(tmp_path / "new", ["a"], "remove")) == 64
+    assert committed_paths(tmp_path / "new") == ["D", "a"]
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_regular_file_is_not_committed(repository, kind):
+    place = repository / "a"
+    {"link": lambda: place.symlink_to("first"), "pipe": lambda: os.mkfifo(place), "folder": place.mkdir}[kind]()
+
+    with pytest.raises(GitError, match="`a` is no regular file"):
+        git.commit_paths(repository, ["a"], "a")
+
+
+def test_what_may_be_run_may_be_run_when_committed(repository):
+    (repository / "a").write_text("a")
+    (repository / "a").chmod(0o755)
+    git.commit_paths(repository, ["a"], "a")
+
+    assert plain_git(repository, "ls-tree", "HEAD", "a").startswith("100755 ")

@@ -125,8 +125,9 @@ def _write_missing(archive: Archive, path: Path, text: str) -> None:
 
 
 def _uncommitted(root: Path) -> list[Path]:
-    """List our files that git does not know, also those of a call that was cut short; never a person's own."""
-    ours = [name for name, text in FILES.items() if (root / name).read_bytes() == text.encode()]
+    """List our files that git does not know, also of a call cut short; never a person's own, such as a link."""
+    files = [name for name in FILES if not (root / name).is_symlink()]
+    ours = [name for name in files if (root / name).read_bytes() == FILES[name].encode()]
     # Not `--exclude-standard`: a rule of the adopted repository must not keep the archive's own files out.
     known = git.run(["ls-files", "-z", "--", *ours], directory=root).split(b"\0")
     return [Path(name) for name in ours if name.encode() not in known]

@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from reprokit.archive import cache, durable
 from reprokit.archive.cache import Cache
 from reprokit.archive.layout import Archive
-from reprokit.bundle import bag, paths
+from reprokit.bundle import bag, canonical, paths
 from reprokit.errors import FixityError, NotFoundError, UnreadableError
 
 _CHUNK = 1 << 20
@@ -87,7 +87,7 @@ def read_listing(store: Cache, oid: str) -> dict[str, str]:
     if hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir" != oid:
         raise FixityError(f"the object `{oid}` is damaged", hint=_RESTORE)
     try:
-        rows = msgspec.json.decode(data, type=list[_Row])
+        rows = canonical.decode(data, list[_Row])
     except msgspec.DecodeError as error:
         raise FixityError(f"the object `{oid}` lists no files: {error}", hint=_RESTORE) from error
     if any(not paths.is_safe(row.relpath) for row in rows):

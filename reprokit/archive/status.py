@@ -63,11 +63,19 @@ def status(archive: Archive) -> Status:
 
 
 def _uncommitted(archive: Archive) -> tuple[str, ...]:
-    arguments = ["status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--"]
+    arguments = [
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--no-renames",
+        "--untracked-files=all",
+        "--ignore-submodules=all",
+        "--",
+    ]
     folders = [path.name for path in (archive.bundles, archive.catalog, archive.ledger)]
     # To compare is to filter: what a filter is says the archive's repository, which may be a stranger's.
-    words = [*git.without_filters(archive.root), *arguments, *folders]
-    rows = git.run(words, directory=archive.root).split(b"\0")
+    unfiltered = git.without_filters(archive.root)
+    rows = git.run([*arguments, *folders], directory=archive.root, environment=unfiltered).split(b"\0")
     return tuple(sorted(os.fsdecode(row[_CODE:]) for row in rows if row))
 
 

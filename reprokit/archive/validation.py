@@ -45,8 +45,8 @@ def check(archive: Archive, bundle_id: str) -> Iterator[Finding]:
 def check_placed(archive: Archive, folder: Path) -> Iterator[Finding]:
     """Yield what `check` does for the bundle in a folder; nothing when that does not lie in the archive.
 
-    Where it lies is asked of the folder as it is named: what a link in the archive leads to lies elsewhere, and the link
-    is a finding.
+    Where it lies is asked of the folder as it is named: what a link in the archive leads to lies elsewhere, and the
+    link is a finding.
     """
     bundles = archive.bundles.resolve()
     folder = Path(os.path.normpath(folder.absolute()))

@@ -20,8 +20,8 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from reprokit.bundle import paths
 from reprokit.bundle.finding import Finding, finding
@@ -181,7 +181,7 @@ def seal(bag: Path, digests: Mapping[str, str], info: BagInfo) -> str:
     return identity_of(manifest)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a regular file to read its bytes, without waiting for anybody to write.
 
     Raises:

@@ -92,9 +92,15 @@ def _lines(assembly: _Assembly, rows: Iterator[Sample | Finding], counted: list[
     for row in rows:
         if isinstance(row, Finding):
             assembly.findings.append(row)
-        else:
-            counted[0] += 1
-            yield canonical.line(row) + b"\n"
+            continue
+        line = canonical.line(row)
+        names = secrets.names_in_text(line, assembly.secrets)
+        if names:
+            # Written in another way in the harness's file, it was not seen there.
+            assembly.withhold(f"sample {row.id!r} of {row.task}", names)
+            continue
+        counted[0] += 1
+        yield line + b"\n"
 
 
 def _add_samples(
@@ -116,9 +122,15 @@ def _add_samples(
     return tasks
 
 
-def _add_patch(assembly: _Assembly, source: Source, file: Path, path: str) -> Source:
+def _add_patch(assembly: _Assembly, source: Source, file: Path, path: str, changed: tuple[Path, ...]) -> Source:
     """Add the patch of a checkout, unless it holds a secret; returns the source as it then is."""
+    # What git writes as binary, its patch does not show: the files themselves are searched.
     names = secrets.names_in_file(file, assembly.secrets)
+    for each in changed:
+        try:
+            names |= secrets.names_in_file(each, assembly.secrets)
+        except OSError:
+            names.add(f"{each.name}, which could not be searched")
     if not names:
         assembly.payload.add_file(file, PurePosixPath(path), "source")
         return source
@@ -132,7 +144,7 @@ def _add_sources(assembly: _Assembly, observed: tuple[ObservedSource, ...]) -> l
     for each in observed:
         source = each.source
         if each.patch is not None and source.patch is not None:
-            source = _add_patch(assembly, source, each.patch, source.patch)
+            source = _add_patch(assembly, source, each.patch, source.patch, each.changed)
         if each.git_bundle is not None and source.git_bundle is not None:
             assembly.payload.add_file(each.git_bundle, PurePosixPath(source.git_bundle), "source")
         missed = [left.path for left in source.left_out if left.reason != OUTPUT]

@@ -186,7 +186,7 @@ def _invocation(request: Request, prepared: _Prepared, environment: Environment)
         working_directory=str(request.directory),
         source=prepared.source.source.name if isinstance(prepared.source, ObservedSource) and inside else None,
         directory_in_source=relative,
-        environment_variables=variables.observe(request.environment),
+        environment_variables=variables.observe(request.environment, prepared.secrets),
         inputs=prepared.inputs,
         outputs=[_without_secret(output, argv) for output in prepared.named],
     )
@@ -258,7 +258,7 @@ def _observe(request: Request, prepared: _Prepared, ended: Ended) -> Observed:
             signal=ended.signal,
             complete=False,
             host=platform.node(),
-            launcher=launcher.observe(request.environment),
+            launcher=launcher.observe(request.environment, prepared.secrets),
             resources=ended.resources,
             streams=ended.streams,
         ),

@@ -1,4 +1,4 @@
-"""Which files hold credentials, as their names tell: they are put beside code for a tool to read, not to be passed on."""
+"""Which files hold credentials, as their names tell: they lie beside code for a tool to read, not to be passed on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLACES = (".docker/config.json",)
 
 
 def may_hold_credentials(path: str) -> bool:
-    """Tell whether a file with this POSIX path is of a kind that holds credentials, whatever the case of its letters."""
+    """Tell whether a file with this POSIX path is of a kind that holds credentials, in whatever case it is written."""
     path = path.lower().rstrip("/")
     *folders, name = path.split("/")
     if name in _TEMPLATES:

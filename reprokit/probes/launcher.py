@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reprokit.probes.secrets import Secrets, redact_string
 from reprokit.probes.variables import looks_secret
 
 NAMES = frozenset(
@@ -46,11 +47,15 @@ NAMES = frozenset(
 PREFIXES = ("ACCELERATE_",)
 
 
-def observe(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the launcher's variables, by name; empty when the evaluation was started by hand."""
+def observe(environ: Mapping[str, str], secrets: Secrets | None = None) -> dict[str, str]:
+    """Give the launcher's variables, by name; empty when the evaluation was started by hand.
+
+    Where a secret stood in a value, `{"secret": "NAME"}` stands.
+    """
+    known = secrets or Secrets()
     names = (name for name in sorted(environ) if name in NAMES or name.startswith(PREFIXES))
     return {
-        name: environ[name].encode("utf-8", errors="backslashreplace").decode("utf-8")
+        name: redact_string(environ[name], known).encode("utf-8", errors="backslashreplace").decode("utf-8")
         for name in names
         if not looks_secret(name)
     }

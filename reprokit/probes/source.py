@@ -34,8 +34,8 @@ _EXACT_PATCH = (
 class ObservedSource:
     """A source record and the files that belong to it, `None` where the record names none.
 
-    `changed` are the files in the working directory whose bytes the patch carries, by absolute path: in the patch, those
-    of a binary file are compressed and cannot be searched.
+    `changed` are the absolute paths of the files in the working directory whose bytes the patch carries: in the patch,
+    those of a binary file are compressed and cannot be searched.
     """
 
     source: Source

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import chain
 
 from reprokit.bundle.record import Variable
 from reprokit.bundle.values import Argument, SecretSlot
 from reprokit.probes.interpreter import python_path
+from reprokit.probes.secrets import Secrets
+from reprokit.probes.secrets.redaction import Slots, hits_in_argument
+from reprokit.probes.secrets.search import Hit, Rank, disjoint
 
 ALLOWED_NAMES = frozenset(
     {
@@ -90,15 +94,23 @@ _SECRET_WORD = re.compile(
     r"|authorization|cookies?|bearer|jwt|signature)($|[^a-z])",
     re.IGNORECASE,
 )
-_USER_INFORMATION = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_USER_INFORMATION = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
 
-def observe(environ: Mapping[str, str]) -> list[Variable]:
-    """List the variables that matter, by name: secrets as slots of that name, and no trace of the probe."""
+def observe(environ: Mapping[str, str], secrets: Secrets | None = None) -> list[Variable]:
+    """List the variables that matter, by name, with slots for secrets and no trace of the probe.
+
+    A secret that is a whole value has the variable's name; so has the user information of an address. What is known, or
+    stands under a telling name as in `?token=…`, is named as in a command line.
+    """
+    known = secrets or Secrets()
+    slots = Slots(known)
     values = {**environ, "PYTHONPATH": python_path(environ)}
     if not values["PYTHONPATH"]:
         del values["PYTHONPATH"]
-    return [Variable(name=name, value=_value(name, values[name])) for name in sorted(values) if matters(name)]
+    return [
+        Variable(name=name, value=_value(name, values[name], slots, known)) for name in sorted(values) if matters(name)
+    ]
 
 
 def matters(name: str) -> bool:
@@ -111,11 +123,18 @@ def looks_secret(name: str) -> bool:
     return name not in NO_SECRETS and _SECRET_WORD.search(name) is not None
 
 
-def _value(name: str, value: str) -> Argument:
-    text = value.encode("utf-8", errors="backslashreplace").decode("utf-8")
+def _value(name: str, value: str, slots: Slots, known: Secrets) -> Argument:
     if looks_secret(name):
-        return [SecretSlot(secret=name)] if text else ""
-    found = _USER_INFORMATION.search(text)
-    if found is None:
-        return text
-    return [text[: found.start()], SecretSlot(secret=name), text[found.end() :]]
+        return [SecretSlot(secret=name)] if value else ""
+    users = (
+        Hit(start=found.start(), end=found.end(), rank=Rank.NAMED, name=name)
+        for found in _USER_INFORMATION.finditer(value)
+    )
+    parts = slots.parts(value, disjoint(value, chain(hits_in_argument(value, known), users)))
+    if isinstance(parts, str):
+        return _readable(parts)
+    return [_readable(part) if isinstance(part, str) else part for part in parts]
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")

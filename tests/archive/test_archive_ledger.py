@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprokit import clock
@@ -26,6 +26,7 @@ def an_event(moment, bundle="b", event="captured"):
 
 
 @given(st.lists(st.lists(st.tuples(moments, st.text("ab", min_size=1)), min_size=1, max_size=4), max_size=5))
+@settings(deadline=None)
 def test_events_come_back_in_the_order_of_time_and_captures_in_the_opposite_one(batches):
     with tempfile.TemporaryDirectory() as folder:
         archive = Archive(Path(folder))

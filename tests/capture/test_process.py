@@ -232,7 +232,7 @@ def test_a_closed_stream_stays_closed(folder):
         ),
         (lambda path: _file(path, "just text\n", 0o755), "is no program and names no interpreter"),
         (lambda path: "", "no command was given"),
-        (lambda path: "/bin/nul\0", "cannot be started: embedded null byte"),
+        (lambda path: "/bin/nul\0", "cannot be started: "),
     ],
 )
 def test_a_command_that_cannot_start_is_told_before_anything_ran(tmp_path, make, message):

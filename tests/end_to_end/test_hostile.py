@@ -160,3 +160,25 @@ def test_stored_names_never_clash_even_where_case_does_not_count(wanted):
 def test_canonical_decoding_of_nesting_without_end_is_a_decoding_error():
     with pytest.raises(msgspec.DecodeError):
         canonical.decode(b"[" * 200_000, object)
+
+
+def test_a_secret_in_a_binary_change_or_an_escaped_sample_does_not_get_in(reprokit, evaluation):
+    secret = "Zk83mQ9xW2pL7v+Rt5nBd"
+    (evaluation / "weights.bin").write_bytes(b"\0" + secret.encode())
+    (evaluation / ".env").write_text("DB_PASSWORD=hunter-two\n")
+    source = (evaluation / "evaluate.py").read_text()
+    escaped = secret.replace("+", "\\\\u002B")
+    (evaluation / "evaluate.py").write_text(
+        source + f"\nopen('predictions.jsonl', 'a').write('{{\"id\": 99, \"response\": \"{escaped}\"}}\\n')\n"
+    )
+
+    done = reprokit(
+        "capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation, MY_SERVICE_TOKEN=secret
+    )
+    folder = Path(reprokit.json("show", "latest")["path"]) / "data"
+
+    assert "W312" in done.stderr
+    assert not list(folder.glob("source/*.patch"))
+    assert b"hunter-two" not in b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert secret not in "".join(path.read_text(errors="replace") for path in folder.rglob("*.jsonl"))
+    assert "kept out of the bundle" in reprokit("reproduce", "latest", "--plan", "--env", "current", check=21).stdout

@@ -15,10 +15,12 @@ import tracemalloc
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reprokit.bundle.source import LeftOut, Source
 from reprokit.bundle.values import SecretSlot
 from reprokit.errors import ExitCode, InputMissingError
 from reprokit.probes import secrets
@@ -318,6 +320,25 @@ def test_records_lose_their_secrets_and_nothing_else():
     }  # fmt: skip
 
 
+def test_a_source_record_loses_a_known_secret_and_keeps_its_digests():
+    tree, commit = hashlib.sha1(b"tree").hexdigest(), hashlib.sha1(b"commit").hexdigest()
+    source = Source(
+        name="my-evals", root=f"/home/ada/{KNOWN}", commit=commit, branch=f"try-{KNOWN}", tree=tree,
+        remotes={"origin": f"https://example.org/{KNOWN}.git", "token": "git@example.org:auth.git"},
+        swhid=f"swh:1:dir:{tree}", dirty=True, patch="source/my-evals.patch",
+        submodules={"libs/auth": commit, "secrets": tree, "api_key": commit}, tree_after=commit,
+        left_out=[LeftOut(path="api_key/token", reason="untracked and 12.0 GiB large")],
+    )  # fmt: skip
+    slot = '{"secret": "OPENAI_API_KEY"}'
+
+    redacted = msgspec.convert(secrets.redact_json(msgspec.to_builtins(source), SECRETS), Source)
+
+    assert redacted == msgspec.structs.replace(
+        source, root=f"/home/ada/{slot}", branch=f"try-{slot}",
+        remotes={"origin": f"https://example.org/{slot}.git", "token": "git@example.org:auth.git"},
+    )  # fmt: skip
+
+
 apart = st.lists(fragments | st.text(max_size=8), max_size=8).map(" ".join)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | apart,
@@ -350,6 +371,9 @@ FORMS = {
     "base64": base64.b64encode(f"user:{ODD}".encode()).decode(),
     "base64, shifted": base64.b64encode(f"users:{ODD}!".encode()).decode(),
     "base64 for urls": base64.urlsafe_b64encode(f"a{ODD}".encode()).decode(),
+    "json, escaped": "".join(f"\\u{ord(character):04X}" for character in ODD),
+    "json, one escaped": json.dumps(ODD).replace("+", "\\u002B"),
+    "json within json, one escaped": json.dumps(json.dumps(ODD).replace("+", "\\u002b")),
 }
 
 
@@ -358,6 +382,59 @@ def test_a_known_secret_is_found_in_every_form(tmp_path, form):
     (tmp_path / "file").write_text(f"some text, {FORMS[form]} and more\n", encoding="utf-8")
 
     assert secrets.names_in_file(tmp_path / "file", Secrets(values={"ODD": ODD})) == {"ODD"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("kind", [str, str.encode], ids=["text", "bytes"])
+def test_a_known_secret_is_found_in_a_line_in_every_form(form, kind):
+    line = kind(f"some text, {FORMS[form]} and more")
+
+    assert secrets.names_in_text(line, Secrets(values={"ODD": ODD, "OTHER": OTHER})) == {"ODD"}
+    assert secrets.names_in_text(line, SECRETS) == set()
+
+
+def test_a_services_key_is_found_in_a_line():
+    assert secrets.names_in_text(f'{{"a":"{VENDOR_KEYS["github"]}"}}', Secrets()) == {"GITHUB_TOKEN"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [ODD, json.dumps(ODD), json.dumps(ODD, ensure_ascii=False)])
+@pytest.mark.parametrize("before", [b"", b"?"])
+def test_a_known_secret_is_found_in_utf_16(tmp_path, encoding, text, before):
+    (tmp_path / "file").write_bytes(before + f"some text, {text} and more".encode(encoding))
+
+    assert secrets.names_in_file(tmp_path / "file", Secrets(values={"ODD": ODD})) == {"ODD"}
+
+
+@pytest.mark.parametrize("end", ["", "-----END PRIVATE KEY-----\n"])
+@pytest.mark.parametrize("part", ["-----BEGIN " + "PRIVATE KEY-----", "-----BEGIN " + "PRIVATE KEY-----\n-----END",
+                                  "-----BEGIN " + "PRIVATE KEY-----\nexample\n", "api_key=", "Authorization", 'api_key="'])  # fmt: skip
+def test_a_log_that_repeats_itself_is_cleaned_in_no_time(part, end):
+    data = (part * (500_000 // len(part)) + end).encode()
+
+    started = time.process_time()
+    secrets.redact_text(data, SECRETS)
+
+    assert time.process_time() - started < 5  # seconds, where quadratic work takes ten times as many
+
+
+def test_the_last_of_many_private_keys_goes_though_the_others_have_no_end():
+    begin, body = "-----BEGIN " + "PRIVATE KEY-----\n", made_up(600, B64)
+    text = begin * 3000 + body + "\n-----END PRIVATE KEY-----\n" + begin + "...\n-----END PRIVATE KEY-----\n"
+
+    redacted, names = secrets.redact_text(text.encode(), Secrets())
+
+    assert names == {"PRIVATE_KEY"}
+    assert body.encode() not in redacted
+    assert redacted.endswith(b"-----END PRIVATE KEY-----\n" + begin.encode() + b"...\n-----END PRIVATE KEY-----\n")
+
+
+def test_a_private_key_after_an_example_of_one_goes():
+    begin, body = "-----BEGIN " + "PRIVATE KEY-----\n", made_up(600, B64)
+
+    redacted, _ = secrets.redact_text(f"{begin}example\n{begin}{body}\n-----END".encode(), Secrets())
+
+    assert redacted.decode() == f'{begin}example\n{begin.rstrip()}{{"secret": "PRIVATE_KEY"}}-----END'
 
 
 @pytest.mark.parametrize("vendor", VENDOR_KEYS)

@@ -476,14 +476,16 @@ def test_what_lies_behind_a_pointer_is_not_taken_unless_it_changed(checkout, int
 
 
 def test_what_is_encrypted_in_git_does_not_get_into_a_patch(checkout, into):
-    (checkout / ".gitattributes").write_text("*.key filter=git-crypt diff=git-crypt\n")
-    (checkout / "a.key").write_text("encrypted\n")
+    (checkout / ".gitattributes").write_text("*.locked filter=git-crypt diff=git-crypt\n")
+    (checkout / "a.locked").write_text("encrypted\n")
     commit_all(checkout)
-    for name in ("a.key", "new.key"):
+    for name in ("a.locked", "new.locked"):
         (checkout / name).write_text("plain\n")
     observed = seen(checkout, into)
 
-    assert left_out(observed) == dict.fromkeys(("a.key", "new.key"), "kept encrypted in git by the filter `git-crypt`")
+    assert left_out(observed) == dict.fromkeys(
+        ("a.locked", "new.locked"), "kept encrypted in git by the filter `git-crypt`"
+    )
     assert not observed.source.dirty
 
 
@@ -700,6 +702,73 @@ def test_many_files_that_are_left_out_are_named_by_their_folder(checkout, into):
         "few/1.jpg": "untracked and 1.0 KiB large",
         "images/": "30 untracked files here, 30.0 KiB large together",
     }
+
+
+CREDENTIALS = (
+    ".env", ".env.local", "package/.ENV", ".netrc", "_netrc", ".pgpass", ".npmrc", ".pypirc", ".git-credentials",
+    ".htpasswd", "id_rsa", "id_ed25519.old", "id_ecdsa", "id_dsa", "a.pem", "a.key", "a.p12", "a.pfx", "a.keystore",
+    "my-credentials-2.json", "my_service_account.json", "x/.aws/config", ".ssh/known_hosts", "x/.docker/config.json",
+    "kubeconfig",
+)  # fmt: skip
+HARMLESS = (
+    ".env.example",
+    ".env.sample",
+    "x/.env.template",
+    "environment.py",
+    "keys.py",
+    "docker/config.json",
+    "a.json",
+)
+
+
+def test_untracked_files_that_hold_credentials_by_their_name_are_left_out(checkout, into):
+    before = tree_of(checkout)
+    for name in (*CREDENTIALS, *HARMLESS):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("of " + "hunter2\n")
+        if name in CREDENTIALS:
+            assert tree_of(checkout) == before, name
+        else:
+            (checkout / name).unlink()
+    for name in HARMLESS:
+        (checkout / name).write_text("harmless\n")
+
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == dict.fromkeys(CREDENTIALS, "may hold credentials")
+    assert observed.patch is not None
+    assert b"hunter2" not in observed.patch.read_bytes()
+    assert observed.changed == tuple(checkout / name for name in sorted(HARMLESS))
+    assert tree_of(checkout) == observed.source.tree
+
+
+def test_a_tracked_file_is_taken_whatever_its_name(checkout, into, tmp_path):
+    (checkout / ".env").write_text("A=1\n")
+    commit_all(checkout)
+    (checkout / ".env").write_text("A=2\n")
+
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == {}
+    assert (comes_back(observed, checkout, tmp_path) / ".env").read_text() == "A=2\n"
+
+
+def test_the_files_whose_bytes_are_in_the_patch_are_listed(checkout, into):
+    (checkout / "README").unlink()
+    (checkout / "tool").write_bytes(b"\0 changed")
+    (checkout / "staged \u00e9\n").write_text("staged\n")
+    git(checkout, "add", "--all")
+    (checkout / "package" / "new.bin").write_bytes(b"\0 new")
+    (checkout / "link").symlink_to("tool")
+    (checkout / "a.ignored").write_text("ignored\n")
+
+    observed = seen(checkout / "package", into)
+
+    assert set(observed.changed) == {checkout / "tool", checkout / "staged \u00e9\n", checkout / "package" / "new.bin"}
+
+
+def test_a_clean_checkout_has_no_changed_files(checkout, into):
+    assert seen(checkout, into).changed == ()
 
 
 def test_a_repository_within_and_a_socket_are_left_out(checkout, into):

@@ -9,6 +9,7 @@ from reprokit.bundle.record import Variable
 from reprokit.bundle.values import SecretSlot
 from reprokit.probes import launcher, variables
 from reprokit.probes.interpreter import child_environment
+from reprokit.probes.secrets import Secrets
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,41 @@ def test_a_password_inside_an_address_leaves_a_slot():
     (found,) = variables.observe({"OPENAI_BASE_URL": "https://ada:hunter2@example.org/v1"})
 
     assert found.value == ["https://", SecretSlot(secret="OPENAI_BASE_URL"), "@example.org/v1"]
+
+
+KNOWN = "qT7" + "xW2mZ9" + "bK4vR8nL"
+
+
+def test_every_password_in_a_list_of_addresses_leaves_a_slot_of_its_own():
+    (found,) = variables.observe({"OPENAI_BASE_URL": "http://ada:p@ss1@a/v1,http://eve:pass2@b/v1"})
+
+    assert found.value == [
+        "http://", SecretSlot(secret="OPENAI_BASE_URL"), "@a/v1,http://", SecretSlot(secret="OPENAI_BASE_URL_2"), "@b/v1",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("parameter", ["token", "api_key", "access_token"])
+def test_a_secret_parameter_of_an_address_leaves_a_slot(parameter):
+    (found,) = variables.observe({"OPENAI_BASE_URL": f"https://example.org/v1?a=1&{parameter}=hunter2&b=2"})
+
+    expected = [f"https://example.org/v1?a=1&{parameter}=", SecretSlot(secret=parameter.upper()), "&b=2"]
+    assert found.value == expected
+
+
+def test_a_known_secret_leaves_a_slot_wherever_it_stands():
+    secrets = Secrets(values={"MY_KEY": KNOWN})
+
+    (found,) = variables.observe({"HF_HOME": f"/cache/{KNOWN}/hub"}, secrets)
+
+    assert found.value == ["/cache/", SecretSlot(secret="MY_KEY"), "/hub"]
+
+
+def test_a_launchers_values_are_told_without_known_secrets():
+    secrets = Secrets(values={"MY_KEY": KNOWN})
+
+    told = launcher.observe({"SLURM_JOB_PARTITION": f"p-{KNOWN}", "RANK": "0"}, secrets)
+
+    assert told == {"RANK": "0", "SLURM_JOB_PARTITION": 'p-{"secret": "MY_KEY"}'}
 
 
 def test_the_probe_leaves_no_trace(tmp_path):

@@ -4,9 +4,11 @@ from reprokit.probes.secrets.known import Secrets, collect
 from reprokit.probes.secrets.redaction import (
     fill,
     names_in_file,
+    names_in_text,
     redact_argv,
     redact_file,
     redact_json,
+    redact_string,
     redact_text,
     with_argv,
 )
@@ -16,9 +18,11 @@ __all__ = [
     "collect",
     "fill",
     "names_in_file",
+    "names_in_text",
     "redact_argv",
     "redact_file",
     "redact_json",
+    "redact_string",
     "redact_text",
     "with_argv",
 ]

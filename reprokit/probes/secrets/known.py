@@ -35,8 +35,10 @@ class Secrets:
 
     @cached_property
     def in_bytes(self) -> tuple[tuple[str, str], ...]:
-        """The same for bytes that are looked at as Latin-1, one character a byte."""
-        return tuple((form.encode("utf-8", "surrogateescape").decode("latin-1"), name) for form, name in self.in_text)
+        """The same for bytes that are looked at as Latin-1, one character a byte; in UTF-16 too."""
+        in_utf_8 = [(form.encode("utf-8", "surrogateescape"), name) for form, name in self.in_text]
+        in_utf_16 = [(form, name) for name, value in self.values.items() for form in _in_utf_16(value)]
+        return tuple((form.decode("latin-1"), name) for form, name in dict.fromkeys([*in_utf_8, *in_utf_16]))
 
     @cached_property
     def longest(self) -> int:
@@ -63,6 +65,13 @@ def _forms(value: str) -> Iterator[str]:
         end = (before + len(data)) // _BASE64_GROUP * 4
         yield whole[start:end]
         yield whole[start:end].replace("+", "-").replace("/", "_")
+
+
+def _in_utf_16(value: str) -> Iterator[bytes]:
+    """Yield a value as it is, and as in a JSON text, in both orders of bytes."""
+    for text in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        for encoding in ("utf-16-le", "utf-16-be"):
+            yield text.encode(encoding, "surrogatepass")
 
 
 def collect(environ: Mapping[str, str], home: Path) -> Secrets:

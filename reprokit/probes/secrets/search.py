@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from reprokit.probes.secrets import vendors
 from reprokit.probes.secrets.likeness import (
@@ -29,7 +29,7 @@ _REMEMBERED = 256
 _GIVEN = r"""[=:][ \t]{0,2}(?P<quote>\\{0,8}["'])?(?:(?i:bearer|basic|token|digest)[ \t]{1,2})?"""
 _GIVEN_ANYTHING = re.compile(_GIVEN)
 _GIVEN_SOMETHING_LONG = re.compile(rf"{_GIVEN}(?=[^\s]{{{SHORTEST}}})")
-_NAME_BEFORE = re.compile(r"""(?<![A-Za-z0-9_.])([A-Za-z][A-Za-z0-9_.-]{0,80})(?:\\{0,8}["'])?[ \t]{0,2}\Z""")
+_NAME_BACKWARDS = re.compile(r"""[ \t]{0,2}(?:["']\\{0,8})?([A-Za-z0-9_.-]{0,80}[A-Za-z])(?![A-Za-z0-9_.])""")
 _LONGEST_NAME = 100
 _SLOT = re.compile(r'{"secret": "[A-Z][A-Z0-9_]*"}')
 _PLAIN = r"""[^\s,;&"'\\{}()\[\]|]*"""
@@ -38,6 +38,9 @@ _LINE = re.compile(r"[^\r\n]*")
 _USER_INFORMATION = re.compile(
     r"""://(?P<user>[^/\s:@?#"'\\]{0,256})(?::(?P<password>[^/\s@?#"'\\]{1,1024}))?@(?=[\w.\[-])"""
 )
+
+
+_Question = TypeVar("_Question", bound=Hashable)
 
 
 class Rank(IntEnum):
@@ -92,25 +95,36 @@ def named(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
     given = _GIVEN_SOMETHING_LONG if judge is strictly else _GIVEN_ANYTHING
     covered = 0
     judged: dict[tuple[str, str], bool] = {}
+    telling: dict[str, bool] = {}
     for match in given.finditer(text):
         if match.start() < covered:
             continue
-        before = _NAME_BEFORE.search(text, max(0, match.start() - _LONGEST_NAME), match.start())
-        if before is None or not names_a_secret(before[1]):
+        name = _name_before(text, match.start())
+        if not name or not _remembered(telling, name, names_a_secret):
             continue
         start, end = _value(text, match, ENOUGH_TO_JUDGE)
-        key = before[1], text[start:end]
-        if key not in judged:
-            if len(judged) >= _REMEMBERED:
-                judged.clear()
-            judged[key] = end > start and judge(*key)
-        if not judged[key]:
+        if end == start or not _remembered(judged, (name, text[start:end]), lambda key: judge(*key)):
             continue
         if end - start == ENOUGH_TO_JUDGE:
             start, end = _value(text, match, _LONGEST_VALUE)
         if end > start:
-            yield Hit(start=start, end=end, rank=Rank.NAMED, name=slot_name(before[1]))
+            yield Hit(start=start, end=end, rank=Rank.NAMED, name=slot_name(name))
             covered = end
+
+
+def _name_before(text: str, position: int) -> str:
+    """Give the name that stands before a position, quoted or not; empty when there is none."""
+    backwards = _NAME_BACKWARDS.match(text[max(0, position - _LONGEST_NAME) : position][::-1])
+    return backwards[1][::-1] if backwards else ""
+
+
+def _remembered(answers: dict[_Question, bool], question: _Question, decide: Callable[[_Question], bool]) -> bool:
+    """Decide, or give the answer that was given to the same question not long ago."""
+    if question not in answers:
+        if len(answers) >= _REMEMBERED:
+            answers.clear()
+        answers[question] = decide(question)
+    return answers[question]
 
 
 def _value(text: str, match: re.Match[str], longest: int) -> tuple[int, int]:

@@ -107,7 +107,8 @@ OTHERS = (
 )
 """Keys of other forms."""
 
-_PRIVATE_KEY = re.compile(r"-----BEGIN (?:[A-Z0-9]{2,10} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_PRIVATE_KEY_BEGINNING = "-----BEGIN "
+_PRIVATE_KEY = re.compile(rf"{_PRIVATE_KEY_BEGINNING}(?:[A-Z0-9]{{2,10}} ){{0,3}}PRIVATE KEY(?: BLOCK)?-----")
 _PRIVATE_KEY_END = "-----END"
 _PRIVATE_KEY_BODY = re.compile(r"(?:\s|\\+[nrt]|[A-Za-z0-9+/=:,-])*+", re.ASCII)
 _SHORTEST_PRIVATE_KEY, _LONGEST_PRIVATE_KEY = 120, 12_000
@@ -124,7 +125,8 @@ def find(text: str) -> Iterator[tuple[int, int, str]]:
             while position >= 0:
                 yield from _key(form, text, position)
                 position = text.find(beginning, position + 1)
-    yield from _private_keys(text)
+    if _PRIVATE_KEY_BEGINNING in text:
+        yield from _private_keys(text)
 
 
 def _private_keys(text: str) -> Iterator[tuple[int, int, str]]:
