@@ -197,7 +197,9 @@ def test_long_text_is_compressed_and_comes_back_and_other_long_files_are_not(mak
 
     assert (sealed.path / "data/harness/log.txt.zst").stat().st_size < len(text) / 100
     assert bundle.read_payload("harness/log.txt") == text
-    assert (sealed.path / "data/harness/weights.bin").read_bytes() == binary == bundle.read_payload("harness/weights.bin")
+    assert (
+        (sealed.path / "data/harness/weights.bin").read_bytes() == binary == bundle.read_payload("harness/weights.bin")
+    )
 
 
 def test_a_compression_bomb_is_a_finding_and_is_not_unpacked(make_bundle):
