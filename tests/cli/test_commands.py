@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -262,7 +263,7 @@ def test_outside_of_a_checkout_the_missing_code_is_a_finding(reprokit, tmp_path)
 
 
 def test_output_may_be_cut_off_by_its_reader(reprokit, captured):
-    pipe = f"{sys.executable} -m reprokit show {captured} --samples sums --all | head -n 1; echo ${{PIPESTATUS[0]}}"
+    pipe = f"{shlex.quote(sys.executable)} -m reprokit show {captured} --samples sums --all | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", pipe], env=reprokit.environment(), capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] in {"0", "141"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -57,7 +58,9 @@ def test_a_working_directory_outside_of_the_source_is_an_obstacle(record, direct
 def test_without_a_home_or_a_working_directory_the_evaluation_runs_all_the_same(reprokit, tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
-    script = f"cd {gone}; rmdir {gone}; exec {sys.executable} -m reprokit capture -- sh -c 'echo ran; exit 7'"
+    script = (
+        f"cd {gone}; rmdir {gone}; exec {shlex.quote(sys.executable)} -m reprokit capture -- sh -c 'echo ran; exit 7'"
+    )
     environment = {name: value for name, value in reprokit.environment().items() if name != "HOME"}
 
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def test_strict_tells_a_failed_capture_by_its_exit_status(reprokit, evaluation, 
 def test_a_full_disk_does_not_change_the_evaluation_and_leaves_no_half_bundle(reprokit, evaluation):
     # A file size limit fails writes as a full disk does, and hits reprokit's own files: the log is larger than allowed.
     loud = "import sys; sys.stdout.write('x' * 3_000_000); sys.stdout.flush()"
-    script = f'ulimit -f 1024; exec {sys.executable} -m reprokit capture -- python -c "{loud}"'
+    script = f'ulimit -f 1024; exec {shlex.quote(sys.executable)} -m reprokit capture -- python -c "{loud}"'
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=evaluation,
@@ -111,9 +112,7 @@ def test_a_full_disk_does_not_change_the_evaluation_and_leaves_no_half_bundle(re
 
 def test_a_reader_that_goes_away_never_reaches_the_evaluation(reprokit, evaluation):
     chatty = "for n in range(20000): print(n)\nopen('whole', 'w').write('yes')"
-    command = (
-        f'{sys.executable} -m reprokit capture -- python -c "{chatty}" 2> err.txt | head -n 1; echo ${{PIPESTATUS[0]}}'
-    )
+    command = f'{shlex.quote(sys.executable)} -m reprokit capture -- python -c "{chatty}" 2> err.txt | head -n 1; echo ${{PIPESTATUS[0]}}'
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=evaluation,
