@@ -204,13 +204,13 @@ def test_masks_limits_and_ignored_signals_are_those_of_a_bare_command(folder):
     bare = subprocess.run([*preamble, *look], check=True, preexec_fn=set_up, **options)
     captured = subprocess.run([*preamble, *folder.command(*look)], check=True, preexec_fn=set_up, **options)
 
-    def without_the_librarys_own(said: bytes) -> bytes:
+    def without_those_of_the_library(said: bytes) -> bytes:
         # Signals 32 and 33 are the C library's: its spawn may ignore them, and whoever uses them installs a handler first.
         ignored = int(re.search(rb"SigIgn:\t([0-9a-f]{16})", said).group(1), 16) & ~(0b11 << 31)
         return re.sub(rb"SigIgn:\t[0-9a-f]{16}", b"SigIgn:\t%016x" % ignored, said)
 
-    assert without_the_librarys_own(captured.stdout) == without_the_librarys_own(bare.stdout)
-    assert b"SigIgn:\t0000000000000801" in without_the_librarys_own(bare.stdout)
+    assert without_those_of_the_library(captured.stdout) == without_those_of_the_library(bare.stdout)
+    assert b"SigIgn:\t0000000000000801" in without_those_of_the_library(bare.stdout)
 
 
 def test_a_closed_stream_stays_closed(folder):
