@@ -15,7 +15,8 @@ from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.writing import Label
 from reprokit.capture import process
 from reprokit.capture.finished import capture_finished, find_runs
-from reprokit.capture.live import Outcome, Request, capture_command
+from reprokit.capture.live import capture_command
+from reprokit.capture.request import Outcome, Request
 from reprokit.cli.messages import explain_failure, say
 from reprokit.cli.options import archive_option, counted, find_archive
 from reprokit.errors import ExitCode, ReprokitError, UsageError

@@ -20,7 +20,8 @@ from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.record import Output
 from reprokit.bundle.rerun import Place
 from reprokit.bundle.writing import Label
-from reprokit.capture.live import Outcome, Request, capture_command
+from reprokit.capture.live import capture_command
+from reprokit.capture.request import Outcome, Request
 from reprokit.diff.agreement import Agreement, agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import Difference

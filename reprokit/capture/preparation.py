@@ -1,0 +1,151 @@
+"""What is done before the command starts: an archive found, a staging folder made, the checkout looked at."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from reprokit.archive.location import Archive
+from reprokit.archive.publication import stage
+from reprokit.bundle.finding import Finding, finding
+from reprokit.bundle.record import Input, Output
+from reprokit.bundle.values import Unknown
+from reprokit.capture import arguments, outputs
+from reprokit.capture.outputs import Snapshot
+from reprokit.capture.request import Request
+from reprokit.git import GitError
+from reprokit.harnesses import table
+from reprokit.harnesses.interface import Harness
+from reprokit.harnesses.script import Script
+from reprokit.probes import secrets, source
+from reprokit.probes.secrets import Secrets
+from reprokit.probes.source import ObservedSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What is known before the command starts."""
+
+    archive: Archive
+    staging: Path
+    harness: Harness
+    named: list[Output]
+    places: list[Path]
+    written: list[Path]
+    before: Snapshot
+    source: ObservedSource | Unknown | None
+    root: Path | None
+    inputs: list[Input]
+    findings: tuple[Finding, ...]
+    secrets: Secrets
+
+    @property
+    def probes(self) -> Path:
+        """Where the probe writes what it sees in each process."""
+        return self.staging / "probes"
+
+    @property
+    def logs(self) -> Path:
+        """Where the evaluation's output is recorded."""
+        return self.staging / "logs"
+
+
+def choose_harness(argv: Sequence[str], name: str | None, results: Path | None, samples: tuple[Path, ...]) -> Harness:
+    """Choose the adapter: the named one, the script's when its files are named, else the one that knows the command."""
+    if name not in {None, "script"}:
+        chosen = table.by_name(name)
+        if chosen is not None:
+            return chosen
+    if results is None and not samples and name is None:
+        recognised = table.by_argv(argv)
+        if recognised is not None:
+            return recognised
+    return Script(results=results, samples=samples)
+
+
+def _as_seen_from(output: Output, directory: Path) -> Output:
+    """Write a place that no argument names relative to the working directory when it lies in it.
+
+    Where it lies is then known in a re-run too, which happens in another folder.
+    """
+    path = Path(output.path)
+    if output.argument is not None or not path.is_absolute() or not path.is_relative_to(directory):
+        return output
+    return msgspec.structs.replace(output, path=path.relative_to(directory).as_posix())
+
+
+def _redirected() -> list[Path]:
+    """Name the files that our stdout and stderr are: `slurm-123.out` in the checkout is an output like any other."""
+    found: list[Path] = []
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+    return found
+
+
+def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
+    """Look at everything that must be seen before the command starts.
+
+    Raises:
+        ReprokitError: there is no archive, or it cannot be written.
+        OSError: the disk is full, or cannot be written.
+    """
+    archive = find_archive()
+    staging = stage(archive, {"description": f"capture of `{Path(request.argv[0]).name}`"})
+    harness = choose_harness(request.argv, request.harness, request.results, request.samples)
+    named = [_as_seen_from(output, request.directory) for output in harness.outputs(request.argv)]
+    places = [request.directory / output.path for output in named]
+    written = [*places, *_redirected()]
+    for folder in ("probes", "logs", "source", "scratch"):
+        (staging / folder).mkdir()
+    observed = _look(request.directory, written, staging / "source")
+    root = Path(observed.source.root) if isinstance(observed, ObservedSource) else None
+    inputs = arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root)
+    inputs, findings = _without_source(observed, inputs, request.directory)
+    return Prepared(
+        archive=archive,
+        staging=staging,
+        harness=harness,
+        named=named,
+        places=places,
+        written=written,
+        before=outputs.snapshot(places),
+        source=observed,
+        root=root,
+        inputs=inputs,
+        findings=findings,
+        secrets=secrets.with_argv(secrets.collect(request.environment, request.home), request.argv),
+    )
+
+
+def _look(directory: Path, written: list[Path], into: Path) -> ObservedSource | Unknown | None:
+    """Observe the checkout; where git cannot, the run is captured without it, and the record says why."""
+    try:
+        return source.observe(directory, outputs=written, into=into)
+    except GitError as error:
+        return Unknown(unknown=error.message)
+
+
+def _without_source(
+    observed: ObservedSource | Unknown | None, inputs: list[Input], directory: Path
+) -> tuple[list[Input], tuple[Finding, ...]]:
+    """Tell which inputs, and whether all of the code, a re-run could not get from the bundle."""
+    if not isinstance(observed, ObservedSource):
+        return inputs, (finding("W316", "bundle.json", observed.unknown if observed else ""),)
+    kept: list[Input] = []
+    findings: list[Finding] = []
+    for each in inputs:
+        if each.inside and not source.carries(observed.source, directory / each.path):
+            kept.append(msgspec.structs.replace(each, inside=False))
+            detail = f"the input `{each.path}`, which git ignores or which is too large"
+            findings.append(finding("W313", f"source/{observed.source.name}.json", detail))
+        else:
+            kept.append(each)
+    return kept, tuple(findings)

@@ -1,0 +1,48 @@
+"""What is asked of a live capture, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.archive.publication import Publication
+from reprokit.archive.registration import Folding
+from reprokit.bundle.writing import Label
+from reprokit.capture.process import Ended
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be run and captured.
+
+    `environment` and `home` are the caller's, `results` and `samples` name the files of a script, `harness` an adapter
+    by name; `reproduces` is the identity of the bundle that this run reproduces. With `private`, samples are kept as
+    digests only. With `defer`, the bundle is published and left for another process to register.
+    """
+
+    argv: tuple[str, ...]
+    directory: Path
+    environment: Mapping[str, str]
+    home: Path
+    label: Label
+    harness: str | None = None
+    results: Path | None = None
+    samples: tuple[Path, ...] = ()
+    reproduces: str | None = None
+    private: bool = False
+    defer: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How the evaluation ended, and what became of its capture.
+
+    `failure` is what went wrong on reprokit's side, if anything; `places` is where the evaluation wrote its outputs.
+    """
+
+    ended: Ended
+    published: tuple[Publication, ...] = ()
+    folding: Folding | None = None
+    failure: Exception | None = None
+    places: tuple[Path, ...] = ()
