@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -91,6 +91,13 @@ class _Deferring:
         self.sink.write(data)
         return len(data)
 
+    def discard(self) -> None:
+        """Leave nothing behind of a file that is not finished."""
+        opened = self.sink is not None
+        self.stack.close()
+        if opened:
+            self.stored.unlink(missing_ok=True)
+
     def finish(self) -> str:
         """Flush all and return the hexadecimal digest of the bytes as stored."""
         if self.sink is None:
@@ -99,6 +106,38 @@ class _Deferring:
         self.stack.close()
         assert self.bytes_stored is not None  # noqa: S101 - `_open` has set it
         return self.bytes_stored.sha256.hexdigest()
+
+
+class Readable(Protocol):
+    """Bytes to be read from beginning to end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Give up to `size` bytes; none at the end."""
+        ...
+
+
+Examination = Callable[[Readable], bool]
+
+
+class _Copying:
+    """Hands bytes on to whoever reads them, and writes them where they are copied to."""
+
+    def __init__(self, source: BinaryIO, target: Sink) -> None:
+        self.source = source
+        self.target = target
+
+    def read(self, size: int, /) -> bytes:
+        data = self.source.read(size)
+        self.target.write(data)
+        return data
+
+
+class _Refused(Exception):  # noqa: N818 - no error: it leaves the writing of a file that is not wanted
+    pass
+
+
+def _whatever(_: Readable) -> bool:
+    return True
 
 
 @dataclass(kw_only=True)
@@ -119,7 +158,12 @@ class Payload:
             # What the record does not index is found by its name alone.
             deferring = _Deferring(target, stack, may_compress=role is not None)
             content = _Hashing(deferring)
-            yield content
+            try:
+                yield content
+            except BaseException:
+                deferring.discard()
+                self._prune(target.parent)
+                raise
             stored_digest = deferring.finish()
         stored = deferring.stored.relative_to(self.bag / bag.PAYLOAD).as_posix()
         self._digests[f"{bag.PAYLOAD}/{stored}"] = stored_digest
@@ -129,14 +173,24 @@ class Payload:
             digest = "sha256:" + content.sha256.hexdigest()
             self.files.append(File(path=path, role=role, size=content.size, digest=digest, stored=stored, name=name))
 
+    def _prune(self, folder: Path) -> None:
+        """Remove a folder, and those above it, that hold nothing: a bag has no empty ones."""
+        with suppress(OSError):
+            while folder != self.bag / bag.PAYLOAD:
+                folder.rmdir()
+                folder = folder.parent
+
     def add(self, path: str, role: Role | None, data: bytes | Iterable[bytes]) -> None:
         """Write a payload file from bytes, or from pieces of it."""
         with self.writer(path, role) as sink:
             for piece in (data,) if isinstance(data, bytes) else data:
                 sink.write(piece)
 
-    def add_file(self, source: Path, path: PurePosixPath, role: Role) -> str:
-        """Copy a file byte for byte, under a name that can be stored; returns that name.
+    def add_file(self, source: Path, path: PurePosixPath, role: Role, *, accept: Examination = _whatever) -> bool:
+        """Copy a file byte for byte, under a name that can be stored; tells whether it was accepted.
+
+        `accept` is given the bytes as they are copied, and reads them to their end: what it judges is what is stored,
+        however the file changes meanwhile. What it does not accept is not in the payload.
 
         Raises:
             OSError: it cannot be read, or is a link.
@@ -144,12 +198,17 @@ class Payload:
         stored = paths.storable(path, self._taken)
         name = str(path) if stored != str(path) else None
         with (
+            suppress(_Refused),
             bag.open_regular(source) as stream,
             self.writer(stored, role, name=name) as sink,
         ):
-            while chunk := stream.read(_CHUNK):
-                sink.write(chunk)
-        return stored
+            copying = _Copying(stream, sink)
+            if not accept(copying):
+                raise _Refused
+            while copying.read(_CHUNK):
+                pass
+            return True
+        return False
 
     def free_name(self, path: str) -> str:
         """Find the storable name, not yet taken, that is nearest to `path`."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -19,23 +18,24 @@ from reprokit.bundle.reading import ENVIRONMENT, LOCK, RESULTS
 from reprokit.bundle.record import Harness as HarnessRecord
 from reprokit.bundle.record import Invocation, Record, Run, SourceSummary, Subject, SubjectPart, Withheld
 from reprokit.bundle.results import Results, Task
-from reprokit.bundle.sample import Sample
-from reprokit.bundle.source import LeftOut, Source
+from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
+from reprokit.capture import private
+from reprokit.capture.contents import Contents, add_harness_files, add_logs, add_samples, add_sources, redacted
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import environment as environments
 from reprokit.probes import packages, secrets
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
-from reprokit.probes.working_tree import OUTPUT
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     """What is known of a run besides its result files.
 
-    `logs` maps `stdout` and `stderr` to files. `sources` is a reason when the checkouts were not looked at.
+    `logs` maps `stdout` and `stderr` to files. `sources` is a reason when the checkouts were not looked at. With
+    `private`, the content of samples stays out of the bundle.
     """
 
     origin: Literal["live", "finished"]
@@ -46,127 +46,8 @@ class Observed:
     secrets: Secrets
     logs: dict[str, Path]
     findings: tuple[Finding, ...] = ()
+    private: bool = False
     reproduces: str | None = None
-
-
-@dataclass(kw_only=True)
-class _Assembly:
-    """The state of one bundle in the making."""
-
-    payload: Payload
-    secrets: Secrets
-    findings: list[Finding]
-    withheld: list[Withheld]
-
-    def withhold(self, path: str, names: set[str]) -> None:
-        listed = ", ".join(sorted(names))
-        self.withheld.append(Withheld(path=path, reason=f"holds the secret {listed}"))
-        self.findings.append(finding("W312", path, listed))
-
-
-def _redacted(value: Any, kind: type[Any], known: Secrets) -> Any:
-    return msgspec.convert(secrets.redact_json(msgspec.to_builtins(value), known), kind)
-
-
-def _add_harness_files(assembly: _Assembly, run: FoundRun) -> set[PurePosixPath]:
-    """Copy the harness's files; returns those that were kept out."""
-    kept_out: set[PurePosixPath] = set()
-    for file in run.files:
-        source = run.root / file
-        try:
-            names = secrets.names_in_file(source, assembly.secrets)
-            names |= secrets.redact_text(str(file).encode(errors="replace"), assembly.secrets)[1]
-            if names:
-                kept_out.add(file)
-                assembly.withhold(f"harness/{file}", names)
-                continue
-            assembly.payload.add_file(source, PurePosixPath("harness") / file, "harness")
-        except OSError as error:
-            kept_out.add(file)
-            assembly.withheld.append(Withheld(path=f"harness/{file}", reason=f"cannot be read: {error.strerror}"))
-            assembly.findings.append(finding("W302", f"harness/{file}", f"cannot be read: {error.strerror}"))
-    return kept_out
-
-
-def _lines(assembly: _Assembly, rows: Iterator[Sample | Finding], counted: list[int]) -> Iterator[bytes]:
-    for row in rows:
-        if isinstance(row, Finding):
-            assembly.findings.append(row)
-            continue
-        line = canonical.line(row)
-        names = secrets.names_in_text(line, assembly.secrets)
-        if names:
-            # Written in another way in the harness's file, it was not seen there.
-            assembly.withhold(f"sample {row.id!r} of {row.task}", names)
-            continue
-        counted[0] += 1
-        yield line + b"\n"
-
-
-def _add_samples(
-    assembly: _Assembly, harness: Harness, run: FoundRun, reading: Reading, kept_out: set[PurePosixPath]
-) -> list[Task]:
-    """Write each task's samples; returns the tasks with what was really written."""
-    tasks: list[Task] = []
-    # A task's samples may come from several files: those that were kept out are not read either.
-    readable = dataclasses.replace(run, samples=tuple(file for file in run.samples if file not in kept_out))
-    for task in reading.results.tasks:
-        file = reading.sample_files.get(task.name)
-        if file is None or file in kept_out or task.samples_file is None:
-            tasks.append(msgspec.structs.replace(task, samples_saved=0, samples_file=None))
-            continue
-        counted = [0]
-        path = assembly.payload.free_name(task.samples_file)
-        assembly.payload.add(path, "samples", _lines(assembly, harness.samples(readable, task.name), counted))
-        tasks.append(msgspec.structs.replace(task, samples_saved=counted[0], samples_file=path))
-    return tasks
-
-
-def _add_patch(assembly: _Assembly, source: Source, file: Path, path: str, changed: tuple[Path, ...]) -> Source:
-    """Add the patch of a checkout, unless it holds a secret; returns the source as it then is."""
-    # What git writes as binary, its patch does not show: the files themselves are searched.
-    names = secrets.names_in_file(file, assembly.secrets)
-    for each in changed:
-        try:
-            names |= secrets.names_in_file(each, assembly.secrets)
-        except OSError:
-            names.add(f"{each.name}, which could not be searched")
-    if not names:
-        assembly.payload.add_file(file, PurePosixPath(path), "source")
-        return source
-    assembly.withhold(path, names)
-    left = LeftOut(path=path, reason=f"holds the secret {', '.join(sorted(names))}")
-    return msgspec.structs.replace(source, patch=None, left_out=[*source.left_out, left])
-
-
-def _add_sources(assembly: _Assembly, observed: tuple[ObservedSource, ...]) -> list[Source]:
-    sources: list[Source] = []
-    for each in observed:
-        source = each.source
-        if each.patch is not None and source.patch is not None:
-            source = _add_patch(assembly, source, each.patch, source.patch, each.changed)
-        if each.git_bundle is not None and source.git_bundle is not None:
-            assembly.payload.add_file(each.git_bundle, PurePosixPath(source.git_bundle), "source")
-        missed = [left.path for left in source.left_out if left.reason != OUTPUT]
-        if missed:
-            more = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
-            assembly.findings.append(finding("W313", f"source/{source.name}.json", f"`{missed[0]}`{more}"))
-        if source.tree_after is not None and source.tree_after != source.tree:
-            assembly.findings.append(finding("W311", f"source/{source.name}.json"))
-        source = _redacted(source, Source, assembly.secrets)
-        assembly.payload.add(f"source/{source.name}.json", "source", canonical.record(source))
-        sources.append(source)
-    return sources
-
-
-def _add_logs(assembly: _Assembly, logs: dict[str, Path], scratch: Path) -> None:
-    for name, path in sorted(logs.items()):
-        if not path.exists():
-            continue
-        clean = scratch / f"{name}.redacted"
-        secrets.redact_file(path, clean, assembly.secrets)
-        assembly.payload.add_file(clean, PurePosixPath(f"process/{name}.log"), "process")
-        clean.unlink()
 
 
 def _summaries(sources: list[Source]) -> list[SourceSummary]:
@@ -225,44 +106,74 @@ def assemble(
         OSError: the disk is full, or cannot be written.
     """
     bag.mkdir(parents=True, exist_ok=True)
-    assembly = _Assembly(payload=Payload(bag=bag), secrets=observed.secrets, findings=[], withheld=[])
-    left_results = run is not None and (run.results is not None or bool(run.samples))
-    reading = harness.read(run) if run is not None and left_results else nothing_read(harness.name)
-    assembly.findings += [*observed.findings, *reading.findings]
-    if not left_results:
-        expected = ", ".join(f"`{output.path}`" for output in observed.invocation.outputs)
-        detail = f"nothing new at {expected}" if expected else "the command names no output path"
-        assembly.findings.append(finding("W301", "harness", detail))
-    kept_out = _add_harness_files(assembly, run) if run is not None else set()
-    tasks = _add_samples(assembly, harness, run, reading, kept_out) if run is not None else []
-    results = _redacted(msgspec.structs.replace(reading.results, tasks=tasks), Results, observed.secrets)
-    unlooked = observed.sources if isinstance(observed.sources, Unknown) else None
-    sources = [] if isinstance(observed.sources, Unknown) else _add_sources(assembly, observed.sources)
-    _add_logs(assembly, observed.logs, scratch)
-    environment = _redacted(observed.environment, Environment, observed.secrets)
-    assembly.payload.add(RESULTS, "results", canonical.record(results))
-    assembly.payload.add(ENVIRONMENT, "environment", canonical.record(environment))
-    assembly.payload.add(LOCK, "environment", packages.lock(environment))
-    record = Record(
-        origin=observed.origin,
-        invocation=_redacted(observed.invocation, Invocation, observed.secrets),
-        run=_redacted(_run(observed, reading), Run, observed.secrets),
-        harness=_redacted(_harness_record(reading.harness, environment), HarnessRecord, observed.secrets),
-        subject=_redacted(_subject(reading), Subject, observed.secrets),
-        environment_summary=environments.summary(environment),
-        sources=unlooked or _summaries(sources),
-        findings=_redacted(sorted(set(assembly.findings)), list[Finding], observed.secrets),
-        withheld=_redacted(assembly.withheld, list[Withheld], observed.secrets),
-        reproduces=observed.reproduces,
+    contents = Contents(
+        payload=Payload(bag=bag), secrets=observed.secrets, private=observed.private, findings=[], withheld=[]
     )
-    return assembly.payload.seal(
+    reading = _read(contents, observed, harness, run)
+    results = _add_results(contents, harness, run, reading)
+    sources = observed.sources if isinstance(observed.sources, Unknown) else add_sources(contents, observed.sources)
+    add_logs(contents, observed.logs, scratch)
+    environment = redacted(observed.environment, Environment, observed.secrets)
+    contents.payload.add(ENVIRONMENT, "environment", canonical.record(environment))
+    contents.payload.add(LOCK, "environment", packages.lock(environment))
+    record = _record(contents, observed, reading, environment, sources)
+    return contents.payload.seal(
         record,
         results=results,
         environment=environment,
-        sources=sources,
+        sources=[] if isinstance(sources, Unknown) else sources,
         label=_redacted_label(label, observed.secrets),
         captured=clock.text(clock.now()),
         agent=f"reprokit-eval {reprokit.__version__}",
+    )
+
+
+def _read(contents: Contents, observed: Observed, harness: Harness, run: FoundRun | None) -> Reading:
+    """Read what the harness left, and note what was found so far."""
+    left_results = run is not None and (run.results is not None or bool(run.samples))
+    reading = harness.read(run) if run is not None and left_results else nothing_read(harness.name)
+    contents.findings += [*observed.findings, *reading.findings]
+    if not left_results:
+        expected = ", ".join(f"`{output.path}`" for output in observed.invocation.outputs)
+        detail = f"nothing new at {expected}" if expected else "the command names no output path"
+        contents.findings.append(finding("W301", "harness", detail))
+    return reading
+
+
+def _add_results(contents: Contents, harness: Harness, run: FoundRun | None, reading: Reading) -> Results:
+    """Add the harness's files, the samples and the results; returns the results as added."""
+    tasks: list[Task] = []
+    if run is not None:
+        unusable = add_harness_files(contents, run, reading)
+        tasks = add_samples(contents, harness, run, reading, unusable)
+    results = msgspec.structs.replace(reading.results, tasks=tasks)
+    if contents.private:
+        results = private.without_structures(results)
+    results = redacted(results, Results, contents.secrets)
+    contents.payload.add(RESULTS, "results", canonical.record(results))
+    return results
+
+
+def _record(
+    contents: Contents,
+    observed: Observed,
+    reading: Reading,
+    environment: Environment,
+    sources: list[Source] | Unknown,
+) -> Record:
+    known = observed.secrets
+    return Record(
+        origin=observed.origin,
+        invocation=redacted(observed.invocation, Invocation, known),
+        run=redacted(_run(observed, reading), Run, known),
+        harness=redacted(_harness_record(reading.harness, environment), HarnessRecord, known),
+        subject=redacted(_subject(reading), Subject, known),
+        environment_summary=environments.summary(environment),
+        sources=sources if isinstance(sources, Unknown) else _summaries(sources),
+        findings=redacted(sorted(set(contents.findings)), list[Finding], known),
+        withheld=redacted(contents.withheld, list[Withheld], known),
+        samples="digest" if observed.private else "full",
+        reproduces=observed.reproduces,
     )
 
 

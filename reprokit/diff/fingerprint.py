@@ -100,11 +100,16 @@ class Occurrences:
 
 
 def _digest(value: Json, width: int = _WIDTH) -> bytes:
-    return hashlib.blake2b(canonical.line(value), digest_size=width).digest()
+    return hashlib.sha256(canonical.line(value)).digest()[:width]
 
 
 def _piece(value: Json) -> bytes:
     return _UNKNOWN if value is None else _digest(value)
+
+
+def _piece_or(digest: str | None, value: Json) -> bytes:
+    """Reduce a value, or take the digest that stands for it in a bundle without the samples' content."""
+    return _piece(value) if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))[:_WIDTH]
 
 
 def fingerprint(sample: Sample, occurrence: int) -> Fingerprint:
@@ -116,8 +121,8 @@ def fingerprint(sample: Sample, occurrence: int) -> Fingerprint:
         _piece(sample.prompt),
         _piece(sample.target_digest),
         _piece(sample.target),
-        _piece(sample.responses or None),
-        _piece(sample.answer),
+        _piece_or(sample.responses_digest, sample.responses or None),
+        _piece_or(sample.answer_digest, sample.answer),
     )
     return Fingerprint(
         key=Key(sample.filter, sample.id, sample.epoch, occurrence), pieces=b"".join(pieces), scores=sample.scores

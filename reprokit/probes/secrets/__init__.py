@@ -4,6 +4,7 @@ from reprokit.probes.secrets.known import Secrets, collect
 from reprokit.probes.secrets.redaction import (
     fill,
     names_in_file,
+    names_in_stream,
     names_in_text,
     redact_argv,
     redact_file,
@@ -18,6 +19,7 @@ __all__ = [
     "collect",
     "fill",
     "names_in_file",
+    "names_in_stream",
     "names_in_text",
     "redact_argv",
     "redact_file",

@@ -12,7 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from reprokit.probes.secrets.likeness import names_a_secret, random_enough, slot_name
+from reprokit.probes.secrets.likeness import (
+    is_chosen_secret,
+    names_a_secret,
+    names_only_secrets,
+    random_enough,
+    slot_name,
+)
 
 _LARGEST_TOKEN_FILE = 1 << 16
 _BASE64_GROUP = 3
@@ -77,14 +83,20 @@ def _in_utf_16(value: str) -> Iterator[bytes]:
 def collect(environ: Mapping[str, str], home: Path) -> Secrets:
     """Collect the secrets of variables with a telling name, of URLs in any variable, and of the usual token files.
 
-    Only values that are long and random enough count. A file that is not there or cannot be read holds none.
+    Only values that are long and random enough count, or chosen with care where nothing but a secret stands. A file
+    that is not there or cannot be read holds none.
     """
     values: dict[str, str] = {}
     for name, value in (*_of_variables(environ), *_of_files(environ, home)):
         secret = value.strip()
-        if random_enough(secret) and secret not in values.values():
+        if is_to_be_found(name, secret) and secret not in values.values():
             values[free_name(name, values)] = secret
     return Secrets(values=values)
+
+
+def is_to_be_found(name: str, secret: str) -> bool:
+    """Tell whether a secret is so unlike anything else that it can be searched for wherever the run wrote."""
+    return random_enough(secret) or (names_only_secrets(name) and is_chosen_secret(secret))
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:

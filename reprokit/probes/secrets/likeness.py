@@ -18,6 +18,7 @@ SHORTEST = 12
 ENOUGH_TO_JUDGE = 256
 """How many characters of a value decide whether it is random."""
 _FEWEST_DIFFERENT = 7
+_FEWEST_KINDS = 3
 _LONG = 20
 _ONE_CASE_LENGTH = 24
 _ONE_CASE_ENTROPY = 3.9
@@ -125,10 +126,24 @@ def holds_a_secret(name: str, value: str) -> bool:
     Under a plain name (`api_key`, `password`) everything is but a placeholder such as `EMPTY`; under a doubtful one
     (`key`, `stop_token`) only what is random enough.
     """
-    normal = _normal(name)
-    if _STRONG.search(normal) and not _SPECIAL_TOKEN.search(normal):
+    if names_only_secrets(name):
         return not is_placeholder(value)
-    return _WEAK.search(normal) is not None and random_enough(value)
+    return names_a_secret(name) and random_enough(value)
+
+
+def is_chosen_secret(value: str) -> bool:
+    """Tell whether a value that is known to be given as a secret is one that a person made up with some care.
+
+    It is as long as `SHORTEST` and of three kinds of characters at least: lower case, upper case, digits, signs.
+    """
+    kinds = {_kind(character) for character in value}
+    return len(value) >= SHORTEST and len(kinds) >= _FEWEST_KINDS and not is_placeholder(value)
+
+
+def names_only_secrets(name: str) -> bool:
+    """Tell whether nothing but a secret, or a placeholder for one, is given under a name: `password`, `api_key`."""
+    normal = _normal(name)
+    return _STRONG.search(normal) is not None and not _SPECIAL_TOKEN.search(normal)
 
 
 def is_placeholder(value: str) -> bool:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from reprokit.bundle.values import Argument, Json, SecretSlot
+from reprokit.bundle.writing import Readable
 from reprokit.errors import InputMissingError
 from reprokit.probes.secrets import search, vendors
-from reprokit.probes.secrets.known import Secrets, free_name
-from reprokit.probes.secrets.likeness import holds_a_secret, names_a_secret, random_enough, slot_name
+from reprokit.probes.secrets.known import Secrets, free_name, is_to_be_found
+from reprokit.probes.secrets.likeness import holds_a_secret, names_a_secret, slot_name
 from reprokit.probes.secrets.search import Hit, Rank
 
 _WINDOW = 1 << 20
@@ -36,7 +36,7 @@ def redact_argv(argv: Sequence[str], secrets: Secrets) -> list[Argument]:
 
 def with_argv(secrets: Secrets, argv: Sequence[str]) -> Secrets:
     """Add the secrets of a command line to the known ones, so that they are found wherever the run wrote them."""
-    found = {name: value for name, value in _redact_argv(argv, secrets)[1].items() if random_enough(value)}
+    found = {name: value for name, value in _redact_argv(argv, secrets)[1].items() if is_to_be_found(name, value)}
     return Secrets(values={**secrets.values, **found})
 
 
@@ -223,11 +223,16 @@ def names_in_file(path: Path, secrets: Secrets) -> set[str]:
     Raises:
         OSError: the file cannot be read.
     """
-    names: set[str] = set()
     with path.open("rb") as reading:
-        for window in _windows(reading, secrets):
-            names |= {hit.name for hit in window.new(_hits_in_text(window.text, secrets.in_bytes))}
-            names |= _known_when_unescaped(window.text, secrets)
+        return names_in_stream(reading, secrets)
+
+
+def names_in_stream(reading: Readable, secrets: Secrets) -> set[str]:
+    """Name the secrets in bytes that are read to their end, as `names_in_file` does for a file."""
+    names: set[str] = set()
+    for window in _windows(reading, secrets):
+        names |= {hit.name for hit in window.new(_hits_in_text(window.text, secrets.in_bytes))}
+        names |= _known_when_unescaped(window.text, secrets)
     return names
 
 
@@ -273,7 +278,7 @@ class _Window:
         return [hit for hit in hits if self.start <= hit.start < self.sure]
 
 
-def _windows(reading: BinaryIO, secrets: Secrets) -> Iterator[_Window]:
+def _windows(reading: Readable, secrets: Secrets) -> Iterator[_Window]:
     """Slide over a file so that every secret lies whole in a window, with the context before it."""
     overlap = 2 * (vendors.LONGEST + secrets.longest)
     text, start = "", 0

@@ -1,0 +1,179 @@
+"""What goes into the payload besides the records, and what is kept out of it: files, samples, patches, logs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+import msgspec
+
+from reprokit.bundle import canonical
+from reprokit.bundle.finding import Finding, finding
+from reprokit.bundle.record import Withheld
+from reprokit.bundle.results import Task
+from reprokit.bundle.sample import Sample
+from reprokit.bundle.source import LeftOut, Source
+from reprokit.bundle.writing import Payload, Readable
+from reprokit.capture import private
+from reprokit.harnesses.interface import FoundRun, Harness, Reading
+from reprokit.probes import secrets
+from reprokit.probes.secrets import Secrets
+from reprokit.probes.source import ObservedSource
+from reprokit.probes.working_tree import OUTPUT
+
+Value = TypeVar("Value")
+
+
+@dataclass(kw_only=True)
+class Contents:
+    """The payload of one bundle in the making, and what there is to say about it.
+
+    With `private`, the content of samples stays out.
+    """
+
+    payload: Payload
+    secrets: Secrets
+    private: bool
+    findings: list[Finding]
+    withheld: list[Withheld]
+
+    def withhold(self, path: str, names: set[str]) -> None:
+        """Note what is kept out because of the secrets it holds."""
+        listed = ", ".join(sorted(names))
+        self.withheld.append(Withheld(path=path, reason=f"holds the secret {listed}"))
+        self.findings.append(finding("W312", path, listed))
+
+    def keep_private(self, path: str) -> None:
+        """Note what is kept out because it may hold what a sample says."""
+        self.withheld.append(Withheld(path=path, reason=private.REASON))
+
+
+def redacted(value: Value, kind: type[Value], known: Secrets) -> Value:
+    """Copy a record without its secrets."""
+    return msgspec.convert(secrets.redact_json(msgspec.to_builtins(value), known), kind)
+
+
+def add_harness_files(contents: Contents, run: FoundRun, reading: Reading) -> set[PurePosixPath]:
+    """Copy the harness's files; returns those that could not be taken and are not to be read either."""
+    unusable: set[PurePosixPath] = set()
+    # Beside the results, any file of a harness may hold what its samples say: caches, logs, tables.
+    may_show = {*run.files} - {run.results} | {*reading.sample_files.values()}
+    for file in run.files:
+        path = f"harness/{file}"
+        if contents.private and file in may_show:
+            contents.keep_private(path)
+            continue
+        try:
+            names = _add_harness_file(contents, run.root / file, file)
+        except OSError as error:
+            unusable.add(file)
+            contents.withheld.append(Withheld(path=path, reason=f"cannot be read: {error.strerror}"))
+            contents.findings.append(finding("W302", path, f"cannot be read: {error.strerror}"))
+            continue
+        if names:
+            unusable.add(file)
+            contents.withhold(path, names)
+    return unusable
+
+
+def _add_harness_file(contents: Contents, source: Path, file: PurePosixPath) -> set[str]:
+    """Copy a file unless it, or its name, holds secrets; returns their names."""
+    found = secrets.redact_text(str(file).encode(errors="replace"), contents.secrets)[1]
+    if found:
+        return found
+
+    def holds_none(copying: Readable) -> bool:
+        found.update(secrets.names_in_stream(copying, contents.secrets))
+        return not found
+
+    contents.payload.add_file(source, PurePosixPath("harness") / file, "harness", accept=holds_none)
+    return found
+
+
+def _lines(contents: Contents, rows: Iterator[Sample | Finding], counted: list[int]) -> Iterator[bytes]:
+    for row in rows:
+        if isinstance(row, Finding):
+            contents.findings.append(row)
+            continue
+        line = canonical.line(private.as_digests(row) if contents.private else row)
+        names = secrets.names_in_text(line, contents.secrets)
+        if names:
+            # Written in another way in the harness's file, it was not seen there.
+            contents.withhold(f"sample {row.id!r} of {row.task}", names)
+            continue
+        counted[0] += 1
+        yield line + b"\n"
+
+
+def add_samples(
+    contents: Contents, harness: Harness, run: FoundRun, reading: Reading, unusable: set[PurePosixPath]
+) -> list[Task]:
+    """Write each task's samples; returns the tasks with what was really written."""
+    tasks: list[Task] = []
+    # A task's samples may come from several files: those that were kept out are not read either.
+    readable = dataclasses.replace(run, samples=tuple(file for file in run.samples if file not in unusable))
+    for task in reading.results.tasks:
+        file = reading.sample_files.get(task.name)
+        if file is None or file in unusable or task.samples_file is None:
+            tasks.append(msgspec.structs.replace(task, samples_saved=0, samples_file=None))
+            continue
+        counted = [0]
+        path = contents.payload.free_name(task.samples_file)
+        contents.payload.add(path, "samples", _lines(contents, harness.samples(readable, task.name), counted))
+        tasks.append(msgspec.structs.replace(task, samples_saved=counted[0], samples_file=path))
+    return tasks
+
+
+def _add_patch(contents: Contents, source: Source, file: Path, path: str, changed: tuple[Path, ...]) -> Source:
+    """Add the patch of a checkout, unless it holds a secret; returns the source as it then is."""
+    # What git writes as binary, its patch does not show: the files themselves are searched.
+    names = secrets.names_in_file(file, contents.secrets)
+    for each in changed:
+        try:
+            names |= secrets.names_in_file(each, contents.secrets)
+        except OSError:
+            names.add(f"{each.name}, which could not be searched")
+    if not names:
+        contents.payload.add_file(file, PurePosixPath(path), "source")
+        return source
+    contents.withhold(path, names)
+    left = LeftOut(path=path, reason=f"holds the secret {', '.join(sorted(names))}")
+    return msgspec.structs.replace(source, patch=None, left_out=[*source.left_out, left])
+
+
+def add_sources(contents: Contents, observed: tuple[ObservedSource, ...]) -> list[Source]:
+    """Add each checkout's record, patch and history; returns the records as added."""
+    sources: list[Source] = []
+    for each in observed:
+        source = each.source
+        if each.patch is not None and source.patch is not None:
+            source = _add_patch(contents, source, each.patch, source.patch, each.changed)
+        if each.git_bundle is not None and source.git_bundle is not None:
+            contents.payload.add_file(each.git_bundle, PurePosixPath(source.git_bundle), "source")
+        missed = [left.path for left in source.left_out if left.reason != OUTPUT]
+        if missed:
+            more = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
+            contents.findings.append(finding("W313", f"source/{source.name}.json", f"`{missed[0]}`{more}"))
+        if source.tree_after is not None and source.tree_after != source.tree:
+            contents.findings.append(finding("W311", f"source/{source.name}.json"))
+        source = redacted(source, Source, contents.secrets)
+        contents.payload.add(f"source/{source.name}.json", "source", canonical.record(source))
+        sources.append(source)
+    return sources
+
+
+def add_logs(contents: Contents, logs: dict[str, Path], scratch: Path) -> None:
+    """Add what the run printed, its secrets replaced by slots; `scratch` is a folder for what does not stay."""
+    for name, path in sorted(logs.items()):
+        if not path.exists():
+            continue
+        if contents.private:
+            contents.keep_private(f"process/{name}.log")
+            continue
+        clean = scratch / f"{name}.redacted"
+        secrets.redact_file(path, clean, contents.secrets)
+        contents.payload.add_file(clean, PurePosixPath(f"process/{name}.log"), "process")
+        clean.unlink()
