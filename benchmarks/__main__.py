@@ -51,8 +51,10 @@ def _page(found: list[Row], scale: float) -> str:
     head = [
         "# Measured",
         "",
-        f"{clock.text(clock.now())[:10]}, {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, scale {scale:g}. Written by `make bench`.",
+        (
+            f"{clock.text(clock.now())[:10]}, {platform.machine()}, {os.cpu_count()} cores, "
+            f"Python {platform.python_version()}, scale {scale:g}. Written by `make bench`."
+        ),
         "",
         "| work | against | measured | target | |",
         "|---|---|---|---|---|",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import zstandard
 
 from benchmarks import inputs
-from benchmarks.measuring import REPROKIT, Row, environment, in_turns, run
+from benchmarks.measuring import REPROKIT, Row, environment, in_turns, peak_memory, run
 
 _SAMPLES = 1_000_000
 _MEMORY = 1.0
@@ -44,7 +43,7 @@ def rows(folder: Path, scale: float) -> Iterator[Row]:
         },
         repeats=2,
     )
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+    memory = peak_memory([*REPROKIT, "diff", *places], environment=program) / 1e9
     what = f"`diff` of 2 x {count} samples"
     yield Row(work=what, peer="DuckDB reading both files", value=fastest["ours"] / fastest["duckdb"], target=2.0)
     yield Row(
@@ -53,7 +52,6 @@ def rows(folder: Path, scale: float) -> Iterator[Row]:
         value=memory,
         target=_MEMORY,
         unit=" GB at most",
-        note="the largest of all programs run so far: ours or DuckDB",
     )
     slow = in_turns({"pandas": lambda: run([sys.executable, "-c", _PANDAS, *files], environment=program)}, repeats=1)
     yield Row(

@@ -81,6 +81,19 @@ def run(
     return done.stdout
 
 
+_ALONE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def peak_memory(argv: Sequence[str | Path], *, environment: Mapping[str, str]) -> int:
+    """Run a program and give the most memory in bytes that it, or one of its children, had at once."""
+    return int(run([sys.executable, "-c", _ALONE, *argv], environment=environment)) * _UNIT
+
+
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Give the variables for a program: a home of its own, our tools on `PATH`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("REPROKIT", "XDG_", "GIT_"))}

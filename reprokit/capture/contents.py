@@ -25,6 +25,8 @@ from reprokit.probes.source import ObservedSource
 from reprokit.probes.working_tree import OUTPUT
 
 Value = TypeVar("Value")
+_BATCH = 1 << 18
+"""Bytes of sample lines that are searched for secrets at once."""
 
 
 @dataclass(kw_only=True)
@@ -94,18 +96,36 @@ def _add_harness_file(contents: Contents, source: Path, file: PurePosixPath) -> 
 
 
 def _lines(contents: Contents, rows: Iterator[Sample | Finding], counted: list[int]) -> Iterator[bytes]:
+    """Write samples as lines, many at a time: to search them one by one would take most of a capture."""
+    batch: list[tuple[Sample, bytes]] = []
+    size = 0
     for row in rows:
         if isinstance(row, Finding):
             contents.findings.append(row)
             continue
-        line = canonical.line(private.as_digests(row) if contents.private else row)
-        names = secrets.names_in_text(line, contents.secrets)
-        if names:
-            # Written in another way in the harness's file, it was not seen there.
-            contents.withhold(f"sample {row.id!r} of {row.task}", names)
-            continue
-        counted[0] += 1
-        yield line + b"\n"
+        line = canonical.line(private.as_digests(row) if contents.private else row) + b"\n"
+        batch.append((row, line))
+        size += len(line)
+        if size >= _BATCH:
+            yield _without_secrets(contents, batch, counted)
+            batch, size = [], 0
+    yield _without_secrets(contents, batch, counted)
+
+
+def _without_secrets(contents: Contents, batch: list[tuple[Sample, bytes]], counted: list[int]) -> bytes:
+    """Join lines but for those that hold a secret, which stood in another form in the harness's file."""
+    joined = b"".join(line for _, line in batch)
+    if secrets.names_in_text(joined, contents.secrets):
+        kept: list[bytes] = []
+        for sample, line in batch:
+            if names := secrets.names_in_text(line, contents.secrets):
+                contents.withhold(f"sample {sample.id!r} of {sample.task}", names)
+            else:
+                kept.append(line)
+        counted[0] += len(kept)
+        return b"".join(kept)
+    counted[0] += len(batch)
+    return joined
 
 
 def add_samples(

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from reprokit.bundle.canonical import decode_loosely
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.values import Json, as_json
+
+# Digits become `0`, and what stands before a number in JSON becomes `:`; bytes are looked at no faster in Python.
+_SHAPES = bytes.maketrans(b"0123456789[,:- \t\r\n", b"0" * 10 + b":" * 8)
+_LONG_NUMBER = b":" + b"0" * 19
 
 LINES_NAMED = 100
 """How many damaged lines of a file are named one by one; a last finding counts the others."""
@@ -41,6 +48,10 @@ def decode(data: bytes) -> Decoded:
     Raises:
         DamagedError: they are no JSON, or nested too deeply.
     """
+    # Nearly all of it is plain JSON, which takes a tenth of the time to read when nothing in it has to be mended.
+    if not _may_hold_a_long_number(data):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return Decoded(value=msgspec.json.decode(data), mended=False)
     try:
         text = data.decode("utf-8-sig")
         mended = False
@@ -58,6 +69,11 @@ def decode(data: bytes) -> Decoded:
     except RecursionError as error:
         message = "nested too deeply"
         raise DamagedError(message) from error
+
+
+def _may_hold_a_long_number(data: bytes) -> bool:
+    """Tell whether a whole number may be in it that has no place in 64 bits, which only the slow way brings down."""
+    return _LONG_NUMBER in data.translate(_SHAPES) or data[:1].isdigit()
 
 
 def load(path: Path, where: str) -> tuple[dict[str, Json] | None, list[Finding]]:
