@@ -19,6 +19,19 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "E107": ("the DVC pointer does not match the bundle", "restore the pointer: `git checkout` in the archive"),
     "E108": ("the catalog entry does not match the bundle", "restore the entry: `git checkout` in the archive"),
     "E109": ("an object in the DVC cache is damaged or missing", "restore it: `dvc fetch --force`"),
+    "E110": (
+        "an object on the remote is damaged",
+        "`reprokit push --verify` from a whole copy replaces it; until then pull from another remote",
+    ),
+    "E111": (
+        "an object on the remote is missing",
+        "`reprokit push` from a whole copy sends it; until then pull from another remote",
+    ),
+    "E112": (
+        "the list of the bundle's files on the remote cannot be accepted",
+        "do not use this remote's copy; pull from another remote",
+    ),
+    "E113": ("what arrived is not the bundle that was captured", "do not use this remote's copy; pull from another"),
     "E201": ("a record is not valid JSON", "restore it from another copy"),
     "E202": ("a record does not follow its schema", "capture the run again with this version of reprokit"),
     "E203": ("a sample line does not follow its schema", "capture the run again with this version of reprokit"),
@@ -42,6 +55,43 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "W315": ("the same sample was saved more than once", "look at the samples before you use the score"),
     "W316": ("the command was not run in a git checkout: its code is not in the bundle", "run it from one"),
     "W317": ("some of what the run left behind is not in the bundle", "it still lies where the evaluation wrote it"),
+    "W318": ("a score is not the mean of its samples' marks", "recompute it from `samples/` before you report it"),
+    "W319": ("a standard error does not follow from the samples", "recompute it from `samples/` before you report it"),
+    "W320": (
+        "a group's score is no mean of its tasks' scores",
+        "recompute it from the tasks' scores in `results.json`",
+    ),
+    "W321": (
+        "a log-probability is not a number, and yet there is a score",
+        "do not report the score: the model computed nothing",
+    ),
+    "W322": ("the model answered nothing", "look at these samples: was the answer cut off, or never asked for?"),
+    "W323": ("the model answered every prompt alike", "look at the samples before you use the score"),
+    "W324": ("every sample is the same document", "look at how the task reads its dataset"),
+    "W325": ("what the harness says cannot all be true", "count the samples yourself before you use the score"),
+    "W330": ("a model's revision is unknown or not pinned", "name a full commit: `revision=…` in `--model_args`"),
+    "W331": ("a dataset's revision is unknown or not pinned", "name a full commit: `revision:` in the task"),
+    "W332": ("sources disagree about what was evaluated", "see `subject` in `bundle.json` for what each says"),
+    "W333": ("a file of the model or data changed after the run began", "its digest may not be of what the run read"),
+    "W334": ("a server could not be asked what it serves", "note its model and version yourself: `--note`"),
+    "W335": ("some files of a model or dataset have no digest", "see `files` of the part in `bundle.json` for why"),
+    "W337": ("what a submodule held besides its commit is not in the bundle", "commit it in the submodule, and push it"),
+    "W338": ("code was loaded from folders that are no git checkout", "keep it in one, or install it as a package"),
+    "W339": ("changes to files that may hold credentials were left out of the source", "see `left_out` in `source/`"),
+    "W340": ("a checkout that code came from is not in the bundle", "see that git can read it: `git -C DIR status`"),
+    "W341": ("code was loaded from files of a checkout that git does not keep", "commit them, or do not ignore them"),
+    "W342": (
+        "an object on the remote was damaged, and was replaced",
+        "find out why: other objects there may be damaged too (`reprokit push --all --verify`)",
+    ),
+    "W343": (
+        "the remote listed the bundle as complete while files of it were missing; they were sent",
+        "clones that pulled meanwhile failed; let them pull again",
+    ),
+    "W349": ("a file was written to while it was captured", "capture it again when the evaluation is over"),
+    "W350": ("a key that the mapping names is in no sample", "mend `[script]` in `reprokit.toml`"),
+    "W351": ("something the program handed over could not be recorded", "see `docs/own-program.md` for what can be"),
+    "W352": ("a metric was computed by reprokit: the mean of the samples' scores", "`run.metric` gives your own"),
 }
 
 

@@ -18,6 +18,7 @@ from reprokit.bundle.sample import Sample
 from reprokit.bundle.source import LeftOut, Source
 from reprokit.bundle.writing import Payload, Readable
 from reprokit.capture import private
+from reprokit.consistency import Consistency
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import secrets
 from reprokit.probes.secrets import Secrets
@@ -51,6 +52,14 @@ class Contents:
     def keep_private(self, path: str) -> None:
         """Note what is kept out because it may hold what a sample says."""
         self.withheld.append(Withheld(path=path, reason=private.REASON))
+
+
+@dataclass(kw_only=True)
+class _Seen:
+    """What goes by while a task's samples are written."""
+
+    consistency: Consistency
+    count: int = 0
 
 
 def redacted(value: Value, kind: type[Value], known: Secrets) -> Value:
@@ -95,7 +104,7 @@ def _add_harness_file(contents: Contents, source: Path, file: PurePosixPath) -> 
     return found
 
 
-def _lines(contents: Contents, rows: Iterator[Sample | Finding], counted: list[int]) -> Iterator[bytes]:
+def _lines(contents: Contents, rows: Iterator[Sample | Finding], seen: _Seen) -> Iterator[bytes]:
     """Write samples as lines, many at a time: to search them one by one would take most of a capture."""
     batch: list[tuple[Sample, bytes]] = []
     size = 0
@@ -107,32 +116,36 @@ def _lines(contents: Contents, rows: Iterator[Sample | Finding], counted: list[i
         batch.append((row, line))
         size += len(line)
         if size >= _BATCH:
-            yield _without_secrets(contents, batch, counted)
+            yield _without_secrets(contents, batch, seen)
             batch, size = [], 0
-    yield _without_secrets(contents, batch, counted)
+    yield _without_secrets(contents, batch, seen)
 
 
-def _without_secrets(contents: Contents, batch: list[tuple[Sample, bytes]], counted: list[int]) -> bytes:
+def _without_secrets(contents: Contents, batch: list[tuple[Sample, bytes]], seen: _Seen) -> bytes:
     """Join lines but for those that hold a secret, which stood in another form in the harness's file."""
     joined = b"".join(line for _, line in batch)
     if secrets.names_in_text(joined, contents.secrets):
-        kept: list[bytes] = []
-        for sample, line in batch:
-            if names := secrets.names_in_text(line, contents.secrets):
-                contents.withhold(f"sample {sample.id!r} of {sample.task}", names)
-            else:
-                kept.append(line)
-        counted[0] += len(kept)
-        return b"".join(kept)
-    counted[0] += len(batch)
+        batch = [each for each in batch if not _withheld(contents, *each)]
+        joined = b"".join(line for _, line in batch)
+    for sample, _ in batch:
+        seen.consistency.see(sample)
+    seen.count += len(batch)
     return joined
+
+
+def _withheld(contents: Contents, sample: Sample, line: bytes) -> bool:
+    names = secrets.names_in_text(line, contents.secrets)
+    if names:
+        contents.withhold(f"sample {sample.id!r} of {sample.task}", names)
+    return bool(names)
 
 
 def add_samples(
     contents: Contents, harness: Harness, run: FoundRun, reading: Reading, unusable: set[PurePosixPath]
 ) -> list[Task]:
-    """Write each task's samples; returns the tasks with what was really written."""
+    """Write each task's samples and hold the results against them; returns the tasks with what was really written."""
     tasks: list[Task] = []
+    consistency = Consistency(reading.results)
     # A task's samples may come from several files: those that were kept out are not read either.
     readable = dataclasses.replace(run, samples=tuple(file for file in run.samples if file not in unusable))
     for task in reading.results.tasks:
@@ -140,10 +153,11 @@ def add_samples(
         if file is None or file in unusable or task.samples_file is None:
             tasks.append(msgspec.structs.replace(task, samples_saved=0, samples_file=None))
             continue
-        counted = [0]
+        seen = _Seen(consistency=consistency)
         path = contents.payload.free_name(task.samples_file)
-        contents.payload.add(path, "samples", _lines(contents, harness.samples(readable, task.name), counted))
-        tasks.append(msgspec.structs.replace(task, samples_saved=counted[0], samples_file=path))
+        contents.payload.add(path, "samples", _lines(contents, harness.samples(readable, task.name), seen))
+        tasks.append(msgspec.structs.replace(task, samples_saved=seen.count, samples_file=path))
+    contents.findings += consistency.findings()
     return tasks
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -147,14 +148,29 @@ def _n_shot(document: dict[str, Json], name: str) -> int | None:
 
 
 def _version(document: dict[str, Json], name: str) -> str | None:
+    """Read a version: a number for a task, text for a group.
+
+    Where a definition gives its metadata as a list, the harnesses write `Yaml`: the version stands in that list.
+    """
     version = table(document, "versions").get(name)
-    return None if version is None else str(version)
+    if version == "Yaml":
+        metadata = table(table(document, "configs"), name).get("metadata")
+        listed = metadata if isinstance(metadata, list) else []
+        version = next((entry["version"] for entry in listed if is_table(entry) and "version" in entry), None)
+    if version is None or version == "N/A" or isinstance(version, dict | list):
+        return None
+    return str(version)
 
 
 def _about_task(document: dict[str, Json], name: str) -> Iterator[Finding]:
     available, effective = _counts(document, name)
-    if available is not None and effective is not None and effective < available:
-        yield finding("W306", name, f"{effective} of {available} samples")
+    if available is not None and effective is not None:
+        if effective < available:
+            yield finding("W306", name, f"{effective} of {available} samples")
+        limit = table(document, "config").get("limit")
+        asked = math.ceil(available * limit) if isinstance(limit, float) and 0 < limit < 1 else effective
+        if effective > asked:
+            yield finding("W325", name, f"a `limit` of {limit} asks for {asked} samples, {effective} are claimed")
     lost = sorted(_nameless_code(table(document, "configs").get(name), ""))
     if lost:
         yield finding("W309", name, "of " + ", ".join(f"`{where}`" for where in lost) + " only an address was saved")

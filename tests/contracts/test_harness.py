@@ -227,10 +227,12 @@ def test_no_adapter_imports_a_harness_or_starts_a_program():
     standard = {
         "__future__",
         "collections",
+        "contextlib",
         "dataclasses",
         "datetime",
         "hashlib",
         "json",
+        "math",
         "os",
         "pathlib",
         "re",

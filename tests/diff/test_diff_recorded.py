@@ -19,10 +19,10 @@ from reprokit.harnesses.lmms_eval import LmmsEval
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 FOLDERS = sorted(
-    f"{harness}/{folder.name}"
-    for harness in ("lm_eval/0.4.13", "lmms_eval/0.7.3")
-    for folder in (RECORDED / harness).iterdir()
-    if folder.is_dir()
+    f"{name}/{folder.name}"
+    for name, harness in (("lm_eval/0.4.13", LmEval()), ("lmms_eval/0.7.3", LmmsEval()))
+    for folder in (RECORDED / name).iterdir()
+    if harness.find([folder])
 )
 
 

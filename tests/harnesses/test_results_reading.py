@@ -263,3 +263,44 @@ def test_tables_of_the_wrong_kind_are_passed_over(tmp_path):
     reading = a_run(tmp_path, {**document, "results": {"t": [1], "u": {"acc,none": 1}}})
     assert reading.harness.claims["results"] == {"t": [1]}
     assert [task.name for task in reading.results.tasks] == ["t", "u"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "available", "claimed", "told"),
+    [
+        (0.5, 4, 4, True),
+        (0.5, 5, 3, False),
+        (0.5, 5, 2, False),
+        (0.3, 5, 3, True),
+        (3, 5, 4, False),
+        (1.0, 4, 4, False),
+    ],
+)
+def test_a_limit_that_leaks_from_a_task_before_is_told(tmp_path, limit, available, claimed, told):
+    counts = {"n-samples": {"t": {"original": available, "effective": claimed}}, "config": {"limit": limit}}
+    reading = a_run(
+        tmp_path, {"results": {"t": {"acc,none": 1}}, "configs": {"t": {}}, "lm_eval_version": "1", **counts}
+    )
+    assert ("W325" in {found.code for found in reading.findings}) == told
+
+
+@pytest.mark.parametrize(
+    ("said", "metadata", "version"),
+    [
+        (1.0, None, "1.0"),
+        (2, None, "2"),
+        ("2024-01", None, "2024-01"),
+        ("N/A", None, None),
+        (None, None, None),
+        ([1], None, None),
+        ("Yaml", [{"note": "x"}, {"version": 0.1}], "0.1"),
+        ("Yaml", {"version": 0.1}, None),
+        ("Yaml", [{"version": [1]}], None),
+        ("Yaml", None, None),
+    ],
+)
+def test_a_version_is_read_as_text_whatever_it_is_and_wherever_it_stands(tmp_path, said, metadata, version):
+    configs = {"t": {"metadata": metadata}}
+    reading = a_run(tmp_path, {"results": {"t": {"acc,none": 1}}, "configs": configs, "versions": {"t": said}})
+    assert [task.version for task in reading.results.tasks] == [version]
+    assert [metric.task_version for metric in reading.results.metrics] == [version]

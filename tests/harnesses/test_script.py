@@ -185,3 +185,8 @@ def test_the_same_sample_twice_is_the_next_epoch_unless_it_says_which(tmp_path):
     *found, finding = script.samples(run, "toy")
     assert [(sample.id, sample.epoch) for sample in found] == [(1, 1), (1, 2), (2, 1), (2, 2)]
     assert finding.code == "W315"
+
+
+def test_an_epoch_that_is_named_twice_stays_as_it_is_for_the_check_of_samples_to_tell(tmp_path):
+    script, run = a_script(tmp_path, None, toy=[{"id": 1, "epoch": 2}, {"id": 1, "epoch": 2}])
+    assert [(row.id, row.epoch) for row in script.samples(run, "toy")] == [(1, 2), (1, 2)]
