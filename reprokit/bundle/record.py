@@ -94,12 +94,90 @@ class Harness(Struct, frozen=True, kw_only=True):
     claims: Annotated[dict[str, Json], Meta(description="what it wrote about itself and the run, unverified")] = {}
 
 
+class SubjectFile(Struct, frozen=True, kw_only=True):
+    """One file of a model or a dataset, as it lay there when the run had ended."""
+
+    path: Annotated[str, Meta(description="below the part's `place`, or as given", examples=["model.safetensors"])]
+    role: Literal["weights", "adapter", "tokenizer", "template", "configuration", "code", "data", "other"]
+    size: Annotated[int | None, Meta(description="bytes; null when it could not be looked at")] = None
+    modified: Annotated[Time | None, Meta(description="when it was last written to; null for files of a cache")] = None
+    digest: Annotated[Digest | None, Meta(description="of the file's bytes")] = None
+    digest_from: Annotated[
+        Literal["bytes", "cache name", "nothing"],
+        Meta(
+            description="`bytes`: the file was read; `cache name`: a Hugging Face cache calls the file by this digest, "
+            "and it was not read again"
+        ),
+    ] = "nothing"
+    reason: Annotated[str | None, Meta(description="why there is no digest")] = None
+
+
+class SubjectText(Struct, frozen=True, kw_only=True):
+    """A text that a model's prompts are made with."""
+
+    kind: Literal["chat template", "system prompt"]
+    name: Annotated[str | None, Meta(description="of a template among several", examples=["tool_use"])] = None
+    digest: Annotated[Digest, Meta(description="of the text in UTF-8")]
+    size: Annotated[int, Meta(ge=0, description="bytes of the text in UTF-8")]
+    learnt_from: Annotated[
+        Literal["claim", "argv", "file", "server"],
+        Meta(description="`file`: it lies in the model's folder, which does not mean that it was used"),
+    ]
+    file: Annotated[str | None, Meta(description="the file that holds it", examples=["tokenizer_config.json"])] = None
+
+
+class ServedModel(Struct, frozen=True, kw_only=True):
+    """A model that a server listed."""
+
+    name: str
+    root: Annotated[str | None, Meta(description="what the server says it was loaded from")] = None
+    longest: Annotated[int | None, Meta(description="tokens that prompt and answer may have together")] = None
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """A server that answered for a model: what it said when it was asked, without credentials, after the run."""
+
+    endpoint: Annotated[
+        str, Meta(description="without credentials and query", examples=["http://127.0.0.1:8000/v1/completions"])
+    ]
+    learnt_from: Annotated[Literal["argv", "claim", "environment"], Meta(description="what named the endpoint")]
+    used: Annotated[bool | None, Meta(description="the run was seen to use it; null when nobody could see")] = None
+    asked: Annotated[Time | Unknown, Meta(description="when it was asked, or why it was not")]
+    software: Annotated[str | None, Meta(examples=["vllm", "tgi", "sglang", "llama.cpp"])] = None
+    version: Annotated[str | Unknown, Meta(examples=["0.11.0"])]
+    models: list[ServedModel] | Unknown
+    facts: Annotated[dict[str, Json], Meta(description="what else it says that bears on its answers")] = {}
+
+
 class SubjectPart(Struct, frozen=True, kw_only=True):
     """A model or a dataset that took part."""
 
     name: Annotated[str, Meta(examples=["toy-org/tiny-gpt2"])]
     revision: Annotated[str | Unknown, Meta(description="full commit")]
-    learnt_from: Annotated[str, Meta(examples=["claim", "argv", "cache"])]
+    learnt_from: Annotated[
+        str,
+        Meta(
+            description="how the revision was learnt. `cache read`: the run opened a file of that revision; `argv`: "
+            "the command asked for that commit; `server`: the server said so; `cache refs`: the branch or tag pointed "
+            "to it in the Hugging Face cache when the run had ended; `prepared cache`: the only prepared copy of the "
+            "dataset was made from it; `claim`: the harness says so; `nothing`: it is not known",
+            examples=["cache read", "argv", "server", "cache refs", "prepared cache", "claim", "nothing"],
+        ),
+    ]
+    revisions: Annotated[
+        dict[str, list[str]],
+        Meta(
+            description="what each source says of the revision, so that one sees where they differ",
+            examples=[{"argv": ["main"], "cache refs": ["5f91d94bd9cd7190a9f3216ff93cd1dd95f2c7be"]}],
+        ),
+    ] = {}
+    place: Annotated[
+        str | None, Meta(description="the local file or folder; `cache:` stands for the Hugging Face cache")
+    ] = None
+    files: Annotated[list[SubjectFile], Meta(description="what lies at that place, as far as it bears on the run")] = []
+    files_left_out: Annotated[int, Meta(ge=0, description="how many more files there are, beyond what is listed")] = 0
+    texts: Annotated[list[SubjectText], Meta(description="chat templates and system prompts")] = []
+    server: Annotated[Server | None, Meta(description="the server that answered for it, if one did")] = None
     tasks: Annotated[list[str], Meta(description="the tasks that used it")] = []
     extra: dict[str, Json] = {}
 
@@ -158,4 +236,8 @@ class Record(Struct, frozen=True, kw_only=True):
     findings: list[Finding] = []
     files: list[File] = []
     withheld: list[Withheld] = []
+    samples: Annotated[
+        Literal["full", "digest"],
+        Meta(description="whether samples were kept as they are, or as digests only because their content is private"),
+    ] = "full"
     reproduces: Annotated[Digest | None, Meta(description="identity of the bundle that this run reproduced")] = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -25,17 +26,34 @@ from reprokit.capture import private
 from reprokit.capture.contents import Contents, add_harness_files, add_logs, add_samples, add_sources, redacted
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import environment as environments
-from reprokit.probes import packages, secrets
+from reprokit.probes import packages, secrets, subject
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
+from reprokit.probes.subject import Digester, Limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """How a run was really called, for learning from it what was evaluated: it may hold secrets, and is not stored.
+
+    `environ` and `directory` are the evaluation's; `home` is where `~` leads. `digester` reads local files, each once
+    for all the runs of a command.
+    """
+
+    argv: tuple[str, ...]
+    directory: Path
+    environ: Mapping[str, str] = field(repr=False)
+    home: Path
+    digester: Digester = field(default_factory=lambda: Digester(Limits()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
     """What is known of a run besides its result files.
 
-    `logs` maps `stdout` and `stderr` to files. `sources` is a reason when the checkouts were not looked at. With
-    `private`, the content of samples stays out of the bundle.
+    `called` is `None` when nobody saw the call. `logs` maps `stdout` and `stderr` to files. `sources` is a reason when
+    the checkouts were not looked at. With `private`, the content of samples stays out of the bundle. With `doubtful`,
+    nobody can tell whether the run ended well, so that it does not count as complete.
     """
 
     origin: Literal["live", "finished"]
@@ -46,7 +64,9 @@ class Observed:
     secrets: Secrets
     logs: dict[str, Path]
     findings: tuple[Finding, ...] = ()
+    called: Called | None = None
     private: bool = False
+    doubtful: bool = False
     reproduces: str | None = None
 
 
@@ -88,11 +108,32 @@ def _harness_record(claimed: HarnessRecord, environment: Environment) -> Harness
     return claimed
 
 
-def _subject(reading: Reading) -> Subject:
+def _claimed(reading: Reading) -> Subject:
     if reading.subject.models or reading.model in {"", "unknown"}:
         return reading.subject
     model = SubjectPart(name=reading.model, revision=Unknown(unknown="the harness does not say"), learnt_from="claim")
     return msgspec.structs.replace(reading.subject, models=[model])
+
+
+def _subject(contents: Contents, observed: Observed, reading: Reading) -> Subject:
+    """Tell what was evaluated: as the harness claims, and as it was seen where the run was watched."""
+    claimed, called = _claimed(reading), observed.called
+    if called is None:
+        return claimed
+    clues = subject.Clues(
+        argv=called.argv,
+        directory=called.directory,
+        environ=called.environ,
+        home=called.home,
+        environment=observed.environment,
+        results=reading.results,
+        claims=reading.harness.claims,
+        model=reading.model,
+        started=observed.run.started,
+    )
+    resolved, remarks = subject.resolve(claimed, clues, digester=called.digester)
+    contents.findings += remarks
+    return resolved
 
 
 def assemble(
@@ -116,7 +157,7 @@ def assemble(
     environment = redacted(observed.environment, Environment, observed.secrets)
     contents.payload.add(ENVIRONMENT, "environment", canonical.record(environment))
     contents.payload.add(LOCK, "environment", packages.lock(environment))
-    record = _record(contents, observed, reading, environment, sources)
+    record = _record(contents, observed, reading, environment, sources, _subject(contents, observed, reading))
     return contents.payload.seal(
         record,
         results=results,
@@ -160,6 +201,7 @@ def _record(
     reading: Reading,
     environment: Environment,
     sources: list[Source] | Unknown,
+    evaluated: Subject,
 ) -> Record:
     known = observed.secrets
     return Record(
@@ -167,7 +209,7 @@ def _record(
         invocation=redacted(observed.invocation, Invocation, known),
         run=redacted(_run(observed, reading), Run, known),
         harness=redacted(_harness_record(reading.harness, environment), HarnessRecord, known),
-        subject=redacted(_subject(reading), Subject, known),
+        subject=redacted(evaluated, Subject, known),
         environment_summary=environments.summary(environment),
         sources=sources if isinstance(sources, Unknown) else _summaries(sources),
         findings=redacted(sorted(set(contents.findings)), list[Finding], known),
@@ -193,7 +235,9 @@ def _run(observed: Observed, reading: Reading) -> Run:
     if observed.origin == "finished":
         started = reading.started or Unknown(unknown="the harness does not say")
         return msgspec.structs.replace(run, started=started, complete=reading.complete)
-    return msgspec.structs.replace(run, complete=reading.complete and run.exit_code == 0)
+    # A block of a program has no exit status; whether it ended well, its adapter knows.
+    ended_well = run.exit_code == 0 or isinstance(run.exit_code, Unknown)
+    return msgspec.structs.replace(run, complete=reading.complete and ended_well and not observed.doubtful)
 
 
 def with_tree_after(source: ObservedSource, tree: str | None) -> ObservedSource:

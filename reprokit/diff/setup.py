@@ -107,6 +107,18 @@ def _subject(area: str, parts: list[SubjectPart], others: list[SubjectPart], whe
             name = f"{name} for {', '.join(part.tasks)}"
         yield Fact(area=area, name=name, value=part.revision)
         yield from table(area, part.extra, f"{name}, ")
+        yield from _content(area, name, part)
+
+
+def _content(area: str, name: str, part: SubjectPart) -> Iterator[Fact]:
+    """Tell what a model or dataset was by its bytes. When files were written and a server was asked is noise."""
+    for file in part.files:
+        if file.digest is not None:
+            yield Fact(area=area, name=f"{name}, file {file.path}", value=file.digest)
+    for text in part.texts:
+        yield Fact(area=area, name=f"{name}, {text.kind} of {text.file or text.learnt_from}", value=text.digest)
+    if part.server is not None:
+        yield Fact(area=area, name=f"{name}, server version", value=part.server.version)
 
 
 def _definition(task: Task, *, other_harness: bool) -> Iterator[Fact]:
