@@ -32,6 +32,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "do not use this remote's copy; pull from another remote",
     ),
     "E113": ("what arrived is not the bundle that was captured", "do not use this remote's copy; pull from another"),
+    "E116": ("a file of the ledger is damaged, or does not belong there", "restore it: `git checkout` in the archive"),
+    "E117": ("what is still needed cannot be told, so nothing is removed", "mend it, then try again"),
     "E201": ("a record is not valid JSON", "restore it from another copy"),
     "E202": ("a record does not follow its schema", "capture the run again with this version of reprokit"),
     "E203": ("a sample line does not follow its schema", "capture the run again with this version of reprokit"),
@@ -88,10 +90,28 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "the remote listed the bundle as complete while files of it were missing; they were sent",
         "clones that pulled meanwhile failed; let them pull again",
     ),
+    "W345": (
+        "the run was asked to stop before its end",
+        "what is here is what it had written until then: run it again, or resume it",
+    ),
+    "W346": (
+        "reprokit was killed before the capture was done; it was finished later, from what had been noted",
+        "what nobody saw is `unknown` in `bundle.json`; what the run wrote was taken as it lay there then",
+    ),
     "W349": ("a file was written to while it was captured", "capture it again when the evaluation is over"),
     "W350": ("a key that the mapping names is in no sample", "mend `[script]` in `reprokit.toml`"),
     "W351": ("something the program handed over could not be recorded", "see `docs/own-program.md` for what can be"),
     "W352": ("a metric was computed by reprokit: the mean of the samples' scores", "`run.metric` gives your own"),
+    "W353": (
+        "which media some samples were about is not known for certain",
+        "compare these samples by their documents only",
+    ),
+    "W354": (
+        "some evaluations that the command started left no results",
+        "see `process/stderr.log`; was an output path given to each?",
+    ),
+    "W357": ("a setting that reprokit does not know, and does not follow", "mend its name, or remove it"),
+    "W358": ("a label in the ledger that nobody can have given", "it is left out; look who wrote it: `git log` of the file"),
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -14,6 +14,27 @@ class LeftOut(Struct, frozen=True, kw_only=True):
 
     path: str
     reason: Annotated[str, Meta(examples=["untracked and 12.0 GiB large", "an output of the evaluation"])]
+
+
+class Use(Struct, frozen=True, kw_only=True):
+    """One way in which a run used a checkout."""
+
+    kind: Annotated[
+        Literal["working directory", "editable install", "module", "script", "input", "module path", "submodule"],
+        Meta(
+            description="`module`: imported from it; `script`: a file of it was run; `input`: the command line names "
+            "something in it; `module path`: it was where a process that did not tell what it imported looked for "
+            "modules; `submodule`: it is one of another checkout whose commit alone does not tell its state"
+        ),
+    ]
+    name: Annotated[
+        str | None,
+        Meta(
+            description="the package, the top-level module, the file in the checkout, the input as given, the "
+            "submodule's path",
+            examples=["lm_eval"],
+        ),
+    ] = None
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -35,3 +56,11 @@ class Source(Struct, frozen=True, kw_only=True):
     submodules: Annotated[dict[str, str], Meta(description="path and commit of each submodule")] = {}
     left_out: list[LeftOut] = []
     tree_after: Annotated[str | None, Meta(description="the tree when the run ended, when it was looked at")] = None
+    used_as: Annotated[list[Use], Meta(description="what the run used the checkout for")] = []
+    observed_at: Annotated[
+        Literal["start", "exit"],
+        Meta(
+            description="when this state was looked at: before the run, or as soon as a process that uses the checkout "
+            "had begun (`start`); or only when the run had ended (`exit`), so that changes during the run are not known"
+        ),
+    ] = "start"

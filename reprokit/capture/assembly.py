@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -238,8 +237,3 @@ def _run(observed: Observed, reading: Reading) -> Run:
     # A block of a program has no exit status; whether it ended well, its adapter knows.
     ended_well = run.exit_code == 0 or isinstance(run.exit_code, Unknown)
     return msgspec.structs.replace(run, complete=reading.complete and ended_well and not observed.doubtful)
-
-
-def with_tree_after(source: ObservedSource, tree: str | None) -> ObservedSource:
-    """Note the tree that the checkout had when the run ended."""
-    return dataclasses.replace(source, source=msgspec.structs.replace(source.source, tree_after=tree))

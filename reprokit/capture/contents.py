@@ -19,8 +19,9 @@ from reprokit.bundle.source import LeftOut, Source
 from reprokit.bundle.writing import Payload, Readable
 from reprokit.capture import private
 from reprokit.consistency import Consistency
+from reprokit.git import GitError
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
-from reprokit.probes import secrets
+from reprokit.probes import binary_patch, credential_files, history, secrets, untracked
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
 from reprokit.probes.working_tree import OUTPUT
@@ -161,21 +162,35 @@ def add_samples(
     return tasks
 
 
-def _add_patch(contents: Contents, source: Source, file: Path, path: str, changed: tuple[Path, ...]) -> Source:
+def _add_patch(contents: Contents, source: Source, file: Path, path: str) -> Source:
     """Add the patch of a checkout, unless it holds a secret; returns the source as it then is."""
-    # What git writes as binary, its patch does not show: the files themselves are searched.
     names = secrets.names_in_file(file, contents.secrets)
-    for each in changed:
-        try:
-            names |= secrets.names_in_file(each, contents.secrets)
-        except OSError:
-            names.add(f"{each.name}, which could not be searched")
+    for data in binary_patch.contents(file):
+        names |= secrets.names_in_text(data, contents.secrets)
     if not names:
         contents.payload.add_file(file, PurePosixPath(path), "source")
         return source
+    return msgspec.structs.replace(source, patch=None, left_out=[*source.left_out, _withhold(contents, path, names)])
+
+
+def _add_history(contents: Contents, source: Source, seen: history.History | None, file: Path, path: str) -> Source:
+    """Add the commits that are on no remote, unless they hold a secret; returns the source as it then is."""
+    names: set[str] = set()
+    try:
+        for text in history.texts(seen) if seen else ():
+            names |= secrets.names_in_text(text, contents.secrets)
+    except GitError as error:
+        names.add(f"that was not looked for: {error.message}")
+    if not names:
+        contents.payload.add_file(file, PurePosixPath(path), "source")
+        return source
+    left = _withhold(contents, path, names)
+    return msgspec.structs.replace(source, git_bundle=None, left_out=[*source.left_out, left])
+
+
+def _withhold(contents: Contents, path: str, names: set[str]) -> LeftOut:
     contents.withhold(path, names)
-    left = LeftOut(path=path, reason=f"holds the secret {', '.join(sorted(names))}")
-    return msgspec.structs.replace(source, patch=None, left_out=[*source.left_out, left])
+    return LeftOut(path=path, reason=f"holds the secret {', '.join(sorted(names))}")
 
 
 def add_sources(contents: Contents, observed: tuple[ObservedSource, ...]) -> list[Source]:
@@ -184,11 +199,10 @@ def add_sources(contents: Contents, observed: tuple[ObservedSource, ...]) -> lis
     for each in observed:
         source = each.source
         if each.patch is not None and source.patch is not None:
-            source = _add_patch(contents, source, each.patch, source.patch, each.changed)
+            source = _add_patch(contents, source, each.patch, source.patch)
         if each.git_bundle is not None and source.git_bundle is not None:
-            contents.payload.add_file(each.git_bundle, PurePosixPath(source.git_bundle), "source")
-        missed = [left.path for left in source.left_out if left.reason != OUTPUT]
-        if missed:
+            source = _add_history(contents, source, each.history, each.git_bundle, source.git_bundle)
+        if missed := [left.path for left in source.left_out if _is_missed(source, left)]:
             more = f" and {len(missed) - 1} more" if len(missed) > 1 else ""
             contents.findings.append(finding("W313", f"source/{source.name}.json", f"`{missed[0]}`{more}"))
         if source.tree_after is not None and source.tree_after != source.tree:
@@ -197,6 +211,12 @@ def add_sources(contents: Contents, observed: tuple[ObservedSource, ...]) -> lis
         contents.payload.add(f"source/{source.name}.json", "source", canonical.record(source))
         sources.append(source)
     return sources
+
+
+def _is_missed(source: Source, left: LeftOut) -> bool:
+    """Tell whether a re-run would miss what was left out, and no finding of its own tells so."""
+    expected = {OUTPUT, credential_files.REASON, *untracked.MARKS.values()}
+    return left.reason not in expected and left.path not in source.submodules
 
 
 def add_logs(contents: Contents, logs: dict[str, Path], scratch: Path) -> None:

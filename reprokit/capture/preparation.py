@@ -15,17 +15,22 @@ from reprokit.archive.location import Archive
 from reprokit.archive.publication import stage
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Input, Output
+from reprokit.bundle.source import Use
 from reprokit.bundle.values import Unknown
 from reprokit.capture import arguments, outputs
+from reprokit.capture.checkouts import Checkouts
 from reprokit.capture.outputs import Snapshot
 from reprokit.capture.request import Request
 from reprokit.git import GitError
 from reprokit.harnesses import table
 from reprokit.harnesses.interface import Harness
 from reprokit.harnesses.script import Script
+from reprokit.harnesses.script_fields import STANDARD, Fields
 from reprokit.probes import secrets, source
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
+
+PROBES = "probes"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,7 @@ class Prepared:
     written: list[Path]
     before: Snapshot
     source: ObservedSource | Unknown | None
+    checkouts: Checkouts
     root: Path | None
     inputs: list[Input]
     findings: tuple[Finding, ...]
@@ -48,7 +54,7 @@ class Prepared:
     @property
     def probes(self) -> Path:
         """Where the probe writes what it sees in each process."""
-        return self.staging / "probes"
+        return self.staging / PROBES
 
     @property
     def logs(self) -> Path:
@@ -56,7 +62,13 @@ class Prepared:
         return self.staging / "logs"
 
 
-def choose_harness(argv: Sequence[str], name: str | None, results: Path | None, samples: tuple[Path, ...]) -> Harness:
+def choose_harness(
+    argv: Sequence[str],
+    name: str | None,
+    results: Path | None,
+    samples: tuple[Path, ...],
+    fields: Fields = STANDARD,
+) -> Harness:
     """Choose the adapter: the named one, the script's when its files are named, else the one that knows the command."""
     if name not in {None, "script"}:
         chosen = table.by_name(name)
@@ -66,7 +78,7 @@ def choose_harness(argv: Sequence[str], name: str | None, results: Path | None, 
         recognised = table.by_argv(argv)
         if recognised is not None:
             return recognised
-    return Script(results=results, samples=samples)
+    return Script(results=results, samples=samples, fields=fields)
 
 
 def _as_seen_from(output: Output, directory: Path) -> Output:
@@ -99,14 +111,14 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
     """
     archive = find_archive()
     staging = stage(archive, {"description": f"capture of `{Path(request.argv[0]).name}`"})
-    harness = choose_harness(request.argv, request.harness, request.results, request.samples)
+    harness = choose_harness(request.argv, request.harness, request.results, request.samples, request.fields)
     named = [_as_seen_from(output, request.directory) for output in harness.outputs(request.argv)]
     places = [request.directory / output.path for output in named]
     written = [*places, *_redirected()]
-    for folder in ("probes", "logs", "source", "scratch"):
+    for folder in (PROBES, "logs", "source", "scratch"):
         (staging / folder).mkdir()
-    observed = _look(request.directory, written, staging / "source")
-    root = Path(observed.source.root) if isinstance(observed, ObservedSource) else None
+    observed, submodules = _look(request.directory, written, staging / "source")
+    root = observed.root if isinstance(observed, ObservedSource) else None
     inputs = arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root)
     inputs, findings = _without_source(observed, inputs, request.directory)
     return Prepared(
@@ -118,6 +130,15 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
         written=written,
         before=outputs.snapshot(places),
         source=observed,
+        checkouts=Checkouts(
+            directory=request.directory,
+            first=observed,
+            submodules=submodules,
+            inputs=inputs,
+            written=written,
+            into=staging / "source",
+            probes=staging / PROBES,
+        ),
         root=root,
         inputs=inputs,
         findings=findings,
@@ -125,12 +146,22 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
     )
 
 
-def _look(directory: Path, written: list[Path], into: Path) -> ObservedSource | Unknown | None:
-    """Observe the checkout; where git cannot, the run is captured without it, and the record says why."""
+def _look(
+    directory: Path, written: list[Path], into: Path
+) -> tuple[ObservedSource | Unknown | None, tuple[ObservedSource, ...]]:
+    """Observe the checkout, and those of its submodules that need a record of their own.
+
+    Where git cannot, the run is captured without it, and the record says why.
+    """
     try:
-        return source.observe(directory, outputs=written, into=into)
+        observed = source.observe(directory, outputs=written, into=into)
     except GitError as error:
-        return Unknown(unknown=error.message)
+        return Unknown(unknown=error.message), ()
+    if observed is None:
+        return None, ()
+    used = source.with_facts(observed, used_as=[Use(kind="working directory")])
+    first, *submodules = source.observe_submodules(used, outputs=written, into=into)
+    return first, tuple(submodules)
 
 
 def _without_source(
@@ -139,13 +170,13 @@ def _without_source(
     """Tell which inputs, and whether all of the code, a re-run could not get from the bundle."""
     if not isinstance(observed, ObservedSource):
         return inputs, (finding("W316", "bundle.json", observed.unknown if observed else ""),)
-    kept: list[Input] = []
-    findings: list[Finding] = []
-    for each in inputs:
-        if each.inside and not source.carries(observed.source, directory / each.path):
-            kept.append(msgspec.structs.replace(each, inside=False))
-            detail = f"the input `{each.path}`, which git ignores or which is too large"
-            findings.append(finding("W313", f"source/{observed.source.name}.json", detail))
-        else:
-            kept.append(each)
-    return kept, tuple(findings)
+    inside = list(dict.fromkeys(directory / each.path for each in inputs if each.inside))
+    try:
+        missed = source.lacking(observed, inside)
+    except GitError:  # nothing is claimed that is not known
+        missed = inside
+    where = f"source/{observed.source.name}.json"
+    kept = [msgspec.structs.replace(each, inside=False) if directory / each.path in missed else each for each in inputs]
+    lost = dict.fromkeys(each.path for each in inputs if directory / each.path in missed)
+    details = [f"the input `{path}`, which git ignores or which is too large" for path in lost]
+    return kept, tuple(finding("W313", where, detail) for detail in details)

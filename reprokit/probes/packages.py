@@ -206,7 +206,7 @@ def _line(package: Package) -> str:
 def _not_pinned(package: Package) -> str | None:
     """Say why an index would not give this distribution; `None` when it would."""
     if package.editable:
-        return "is editable: see source/"
+        return "is editable: see environment.json, and source/ if it was used"
     if package.from_system:
         return "belongs to the operating system"
     match package.direct_url:

@@ -11,7 +11,7 @@ import copy
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,11 @@ _PASSED_ON = re.compile(
     "core[.](filemode|symlinks|ignorecase|precomposeunicode|trustctime|checkstat|sparsecheckout|sparsecheckoutcone"
     "|excludesfile)"
 )
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""What git calls the tree of no files; it knows that one everywhere."""
+
+_PATIENCE = 60.0
+"""Seconds that a question which needs no look at the files may take."""
 # `text`, `ident` and the like would convert; `diff` could call a binary file text. No filter is configured here.
 _AS_IT_LIES = "* -text -ident !eol !working-tree-encoding !diff !merge\n"
 
@@ -41,6 +46,16 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", errors="backslashreplace")
 
 
+def items(told: bytes) -> list[str]:
+    """Split what git lists with NUL after each item."""
+    return os.fsdecode(told).split("\0")[:-1]
+
+
+def listed(paths: Iterable[str]) -> bytes:
+    """Write paths as git reads them with `-z`."""
+    return b"".join(os.fsencode(path) + b"\0" for path in paths)
+
+
 def find(directory: Path) -> Checkout | None:
     """Find the checkout that a directory lies in; `None` when it lies in no work tree.
 
@@ -49,7 +64,9 @@ def find(directory: Path) -> Checkout | None:
     """
     facts = ["--is-inside-work-tree", "--is-shallow-repository", "--show-object-format"]
     try:
-        told = git.run(["rev-parse", *facts, "--show-toplevel", "--absolute-git-dir"], directory=directory, timeout=60)
+        told = git.run(
+            ["rev-parse", *facts, "--show-toplevel", "--absolute-git-dir"], directory=directory, timeout=_PATIENCE
+        )
     except NoRepositoryError as error:
         broken = next((each for each in (directory, *directory.parents) if (each / ".git").exists()), None)
         if broken is None:
@@ -74,6 +91,29 @@ def find(directory: Path) -> Checkout | None:
     )
 
 
+def head_commit(root: Path) -> str | None:
+    """Name the commit of HEAD; `None` when there is none.
+
+    Raises:
+        GitError: git cannot tell.
+    """
+    told = git.answer(["rev-parse", "--verify", "--quiet", "HEAD"], directory=root, timeout=_PATIENCE)
+    return told.decode("ascii").strip() if told else None
+
+
+def head_tree(root: Path) -> str:
+    """Name the tree of HEAD's commit; without a commit that is the empty one.
+
+    Raises:
+        GitError: git cannot tell.
+    """
+    commit = head_commit(root)
+    if commit is None:
+        return EMPTY_TREE
+    told = git.run(["rev-parse", "--verify", f"{commit}^{{tree}}"], directory=root, timeout=_PATIENCE)
+    return told.decode("ascii").strip()
+
+
 def _common(git_directory: Path) -> Path:
     # A linked worktree shares the objects of the repository that this file names.
     pointer = git_directory / "commondir"
@@ -85,11 +125,13 @@ class ScratchRepository:
 
     Objects are written here only. Commands that write do not see the user's objects, since git renews the time stamp of
     an object that it finds instead of writing it. (A sparse index cannot be read without: there, time stamps of trees
-    may be renewed.)
+    may be renewed.) Once `go_on` says no, every command fails with a `GitError`.
     """
 
-    def __init__(self, checkout: Checkout, at: Path, *, seconds: float) -> None:
-        self.root, self.at, self._seconds = checkout.root, at, seconds
+    def __init__(
+        self, checkout: Checkout, at: Path, *, seconds: float, go_on: Callable[[], bool] = lambda: True
+    ) -> None:
+        self.root, self.at, self._seconds, self._go_on = checkout.root, at, seconds, go_on
         _make_git_directory(at)
         (at / "info" / "attributes").write_text(_AS_IT_LIES)
         _copy(checkout.common_directory / "info" / "exclude", at / "info" / "exclude")
@@ -119,7 +161,13 @@ class ScratchRepository:
         """Run a command that may write objects; it sees only those of its own."""
         return self._run(arguments, stdin, {})
 
+    def within(self, inner: Checkout, name: str) -> ScratchRepository:
+        """Make one over another checkout that lies within this one."""
+        return ScratchRepository(inner, self.at / name, seconds=self._seconds, go_on=self._go_on)
+
     def _run(self, arguments: Iterable[str | Path], stdin: bytes, more: dict[str, str]) -> bytes:
+        if not self._go_on():
+            raise GitError("the look at it was cut short")
         environment = {"GIT_DIR": str(self.at), "GIT_WORK_TREE": str(self.root), **more}
         return git.run(
             [*self._settings, *arguments],
@@ -157,7 +205,7 @@ def _quoted(path: Path) -> str:
 def _settings(root: Path) -> Iterator[str]:
     """Yield the user's settings that say how to read this file system, and none that convert."""
     yield from ("core.compression=0", "index.sparse=false", "core.untrackedCache=false", "core.splitIndex=false")
-    told = git.answer(["config", "--null", "--get-regexp", r"^core\."], directory=root, timeout=60) or b""
+    told = git.answer(["config", "--null", "--get-regexp", r"^core\."], directory=root, timeout=_PATIENCE) or b""
     for item in os.fsdecode(told).split("\0"):
         name, given, value = item.partition("\n")
         if _PASSED_ON.fullmatch(name):

@@ -5,43 +5,76 @@ Nothing is written to the user's repository; see `working_tree` for how the tree
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reprokit import git
-from reprokit.bundle.source import LeftOut, Source
-from reprokit.git import GitError
-from reprokit.probes.scratch_repository import Checkout, ScratchRepository, find, readable
-from reprokit.probes.working_tree import DEFAULT_CAPS, Caps, amount, look
+import msgspec
 
-__all__ = ["Caps", "ObservedSource", "observe", "tree_of"]
+from reprokit import git
+from reprokit.bundle.source import LeftOut, Source, Use
+from reprokit.git import GitError
+from reprokit.probes import history
+from reprokit.probes.caps import DEFAULT_CAPS, Caps
+from reprokit.probes.history import GitBundle, History
+from reprokit.probes.scratch_repository import (
+    Checkout,
+    ScratchRepository,
+    find,
+    head_commit,
+    head_tree,
+    items,
+    readable,
+)
+from reprokit.probes.working_tree import look
+
+__all__ = [
+    "Caps",
+    "ObservedSource",
+    "lacking",
+    "name_of",
+    "observe",
+    "observe_submodules",
+    "tree_of",
+    "with_facts",
+]
 
 _ODD = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME = 80
-_REMOTE = re.compile(r"(?P<name>[^\t\n]+)\t(?P<address>[^\n]+) \(fetch\)(?: \[[^\]\n]*\])?")
 _EXACT_PATCH = (
     *("--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv"),
     *("--submodule=short", "--ignore-submodules=none", "--src-prefix=a/", "--dst-prefix=b/"),
 )
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class ObservedSource:
     """A source record and the files that belong to it, `None` where the record names none.
 
-    `changed` are the absolute paths of the files in the working directory whose bytes the patch carries: in the patch,
-    those of a binary file are compressed and cannot be searched.
+    `root` is the checkout's folder. `changed` are the absolute paths of the files in the working directory whose bytes
+    the patch carries: in the patch, those of a binary file are compressed and cannot be searched. `history` is what the
+    git bundle holds, compressed as well: `history.texts` gives it to be searched. `unsettled` are the folders of
+    submodules whose state their commit does not tell: `left_out` names them, until they are observed as checkouts of
+    their own. `absent` are the files, and the folders of which nothing was taken, that `left_out` names.
     """
 
     source: Source
+    root: Path
     patch: Path | None = None
     changed: tuple[Path, ...] = ()
     git_bundle: Path | None = None
+    history: History | None = None
+    unsettled: tuple[Path, ...] = ()
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +86,23 @@ class _Head:
     base: str
 
 
+def name_of(root: Path) -> str:
+    """Name a checkout by its folder, in the letters that a bundle's paths may have."""
+    return _clean(root.name)
+
+
+def _clean(name: str) -> str:
+    return _ODD.sub("-", name).strip("-.")[:_LONGEST_NAME] or "source"
+
+
 def observe(
-    directory: Path, *, outputs: Sequence[Path] = (), into: Path, caps: Caps = DEFAULT_CAPS, name: str | None = None
+    directory: Path,
+    *,
+    outputs: Sequence[Path] = (),
+    into: Path,
+    caps: Caps = DEFAULT_CAPS,
+    name: str | None = None,
+    go_on: Callable[[], bool] = _always,
 ) -> ObservedSource | None:
     """Observe the checkout that a directory lies in, without writing to its repository.
 
@@ -65,6 +113,7 @@ def observe(
         into: the folder that patch and git bundle are written to; nothing below it is taken for part of the source.
         caps: how much is taken along.
         name: the record's name; that of the checkout's folder when not given.
+        go_on: asked now and then; once it says no, this fails with a `GitError`.
 
     Returns:
         The record with its files, or `None` when the directory lies in no work tree.
@@ -76,18 +125,20 @@ def observe(
     checkout = find(directory)
     if checkout is None:
         return None
-    with _scratch(checkout, caps) as repository:
+    name = _clean(name or checkout.root.name)
+    with _scratch(checkout, caps, go_on) as repository:
         head = _head(checkout)
-        seen = look(repository, outputs=[directory / output for output in outputs], ours=[into], caps=caps)
-        name = _ODD.sub("-", name or checkout.root.name).strip("-.")[:_LONGEST_NAME] or "source"
+        written = [directory / output for output in outputs]
+        seen = look(repository, outputs=written, ours=[into], caps=caps, base=head.base)
         dirty = seen.tree != head.base
         patch = _write_patch(repository, head.base, into / f"{name}.patch") if dirty else None
         changed = _changed(repository, head.base) if dirty else ()
-    remotes = _remotes(checkout.root)
-    on_remote = head.commit is not None and _is_on(checkout.root, head.commit, ("--remotes",))
-    history = _write_history(checkout, head.commit, remotes, into / f"{name}.bundle", caps) if head.commit else None
-    left_out = [*seen.left_out, history] if isinstance(history, LeftOut) else list(seen.left_out)
-    git_bundle = history if isinstance(history, Path) else None
+    remotes = history.remotes(checkout.root)
+    on_remote = head.commit is not None and history.is_on(checkout.root, head.commit, ("--remotes",))
+    if not go_on():
+        raise GitError("the look at it was cut short")
+    packed = _pack(checkout, head, remotes, into / f"{name}.bundle", caps)
+    git_bundle = packed if isinstance(packed, GitBundle) else None
     source = Source(
         name=name,
         root=readable(str(checkout.root)),
@@ -99,26 +150,82 @@ def observe(
         swhid=f"swh:1:dir:{seen.tree}",
         dirty=dirty,
         patch=f"source/{patch.name}" if patch else None,
-        git_bundle=f"source/{git_bundle.name}" if git_bundle else None,
+        git_bundle=f"source/{git_bundle.file.name}" if git_bundle else None,
         operation=git.operation(checkout.git_directory),
         submodules=seen.submodules,
-        left_out=left_out,
+        left_out=[*seen.left_out, packed] if isinstance(packed, LeftOut) else list(seen.left_out),
     )
-    return ObservedSource(source=source, patch=patch, changed=changed, git_bundle=git_bundle)
+    return ObservedSource(
+        source=source,
+        root=checkout.root,
+        patch=patch,
+        changed=changed,
+        git_bundle=git_bundle.file if git_bundle else None,
+        history=git_bundle.history if git_bundle else None,
+        unsettled=tuple(checkout.root / path for path in seen.unsettled),
+        absent=seen.absent,
+    )
 
 
-def carries(source: Source, path: Path) -> bool:
-    """Tell whether a file of the checkout, or anything in a folder of it, is in the commit or the patch.
+def observe_submodules(
+    observed: ObservedSource, *, outputs: Sequence[Path] = (), into: Path, caps: Caps = DEFAULT_CAPS
+) -> tuple[ObservedSource, ...]:
+    """Observe a checkout's unsettled submodules, theirs included, as checkouts of their own, as far as git can.
+
+    The first that is returned is the checkout itself. It names no longer as left out what has a record now.
+
+    Args:
+        observed: the checkout.
+        outputs: what the evaluation writes, absolute.
+        into: as for `observe`; the files are named after the checkout's record, with a number.
+        caps: how much is taken along of each.
+    """
+    found: list[ObservedSource] = []
+    settled: set[str] = set()
+    for number, folder in enumerate(observed.unsettled, start=1):
+        name = f"{observed.source.name}.{number}"
+        path = readable(folder.relative_to(observed.root).as_posix())
+        try:
+            inner = observe(folder, outputs=outputs, into=into, caps=caps, name=name)
+        except GitError:
+            continue
+        if inner is None or inner.root != folder:
+            continue
+        settled.add(path)
+        use = Use(kind="submodule", name=path)
+        first, *others = observe_submodules(inner, outputs=outputs, into=into, caps=caps)
+        found += [with_facts(first, used_as=[use]), *others]
+    left_out = [each for each in observed.source.left_out if each.path not in settled]
+    return (with_facts(observed, left_out=left_out), *found)
+
+
+def with_facts(observed: ObservedSource, **facts: object) -> ObservedSource:
+    """Note facts in the record of an observed checkout, by the names of its fields."""
+    return dataclasses.replace(observed, source=msgspec.structs.replace(observed.source, **facts))
+
+
+def lacking(observed: ObservedSource, paths: Sequence[Path]) -> list[Path]:
+    """List those files and folders of a checkout of which nothing is in its commit or its patch.
+
+    Paths are absolute, with or without links on the way. One outside of the checkout is listed, too.
 
     Raises:
         GitError: git cannot tell.
     """
-    root = Path(source.root)
-    place = path.resolve().relative_to(root.resolve()).as_posix()
-    if any(place == left.path.rstrip("/") or place.startswith(left.path.rstrip("/") + "/") for left in source.left_out):
-        return False
-    listed = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f":(literal){place}"]
-    return place == "." or bool(git.run(listed, directory=root))
+    told = git.run(
+        ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], directory=observed.root, timeout=60
+    )
+    known = set(items(told))
+    known |= {str(folder) for path in known for folder in Path(path).parents}
+
+    def is_lacking(path: Path) -> bool:
+        if not path.resolve().is_relative_to(observed.root):
+            return True
+        place = path.resolve().relative_to(observed.root)
+        above = (readable(str(each)) for each in (place, *place.parents))
+        return str(place) not in known or not observed.absent.isdisjoint(above)
+
+    return [path for path in paths if is_lacking(path)]
 
 
 def tree_of(directory: Path, *, outputs: Sequence[Path] = (), caps: Caps = DEFAULT_CAPS) -> str | None:
@@ -137,10 +244,10 @@ def tree_of(directory: Path, *, outputs: Sequence[Path] = (), caps: Caps = DEFAU
 
 
 @contextmanager
-def _scratch(checkout: Checkout, caps: Caps) -> Iterator[ScratchRepository]:
+def _scratch(checkout: Checkout, caps: Caps, go_on: Callable[[], bool] = _always) -> Iterator[ScratchRepository]:
     try:
         with tempfile.TemporaryDirectory(prefix="reprokit-source-", ignore_cleanup_errors=True) as folder:
-            yield ScratchRepository(checkout, Path(folder).resolve() / "git", seconds=caps.seconds)
+            yield ScratchRepository(checkout, Path(folder).resolve() / "git", seconds=caps.seconds, go_on=go_on)
     except OSError as error:
         raise GitError(f"the checkout `{checkout.root}` cannot be looked at: {error.strerror}") from error
 
@@ -151,27 +258,21 @@ def _line(told: bytes | None) -> str | None:
 
 def _head(checkout: Checkout) -> _Head:
     root = checkout.root
-    reference = _line(git.answer(["symbolic-ref", "--quiet", "HEAD"], directory=root))
+    reference = _line(git.answer(["symbolic-ref", "--quiet", "HEAD"], directory=root, timeout=60))
     branch = readable(reference.removeprefix("refs/heads/")) if reference else None
-    commit = _line(git.answer(["rev-parse", "--verify", "--quiet", "HEAD"], directory=root))
-    if commit is None:
-        if reference is None or (checkout.common_directory / reference).exists():
-            hint = "`git fsck` in it may tell what is damaged"
-            raise GitError(f"`{root}` has a HEAD that git cannot read", hint=hint)
-        base = _line(git.run(["hash-object", "-t", "tree", "--stdin"], directory=root))
-    else:
-        base = _line(git.run(["rev-parse", "--verify", f"{commit}^{{tree}}"], directory=root))
-    return _Head(commit=commit, branch=branch, base=base or "")
+    commit = head_commit(root)
+    if commit is None and (reference is None or (checkout.common_directory / reference).exists()):
+        hint = "`git fsck` in it may tell what is damaged"
+        raise GitError(f"`{root}` has a HEAD that git cannot read", hint=hint)
+    return _Head(commit=commit, branch=branch, base=head_tree(root))
 
 
-def _remotes(root: Path) -> dict[str, str]:
-    told = os.fsdecode(git.run(["remote", "--verbose"], directory=root))
-    found = [match for line in told.split("\n") if (match := _REMOTE.fullmatch(line))]
-    return {readable(each["name"]): readable(git.without_credentials(each["address"])) for each in found}
-
-
-def _is_on(root: Path, commit: str, references: Sequence[str]) -> bool:
-    return not git.run(["rev-list", "--max-count=1", commit, "--not", *references], directory=root)
+def _pack(
+    checkout: Checkout, head: _Head, remotes: dict[str, str], target: Path, caps: Caps
+) -> GitBundle | LeftOut | None:
+    if head.commit is None:
+        return None
+    return history.pack(checkout.root, head.commit, remotes, target, shallow=checkout.shallow, caps=caps)
 
 
 def _write_patch(repository: ScratchRepository, base: str, target: Path) -> Path:
@@ -187,43 +288,3 @@ def _changed(repository: ScratchRepository, base: str) -> tuple[Path, ...]:
     told = os.fsdecode(repository.read("diff-index", "--cached", "-z", "--name-only", *options, base))
     paths = [repository.root / path for path in told.split("\0")[:-1]]
     return tuple(path for path in paths if path.is_file() and not path.is_symlink())
-
-
-def _write_history(
-    checkout: Checkout, commit: str, remotes: dict[str, str], target: Path, caps: Caps
-) -> Path | LeftOut | None:
-    """Write a git bundle of a commit that cannot be fetched; `None` when it can, or why it cannot be carried either.
-
-    A remote that only this machine can reach, a local path, keeps nothing for anybody else.
-    """
-    fetchable = [f"--remotes={name}" for name, address in remotes.items() if git.transport(address)]
-    if fetchable and _is_on(checkout.root, commit, fetchable):
-        return None
-    whole = [] if checkout.shallow else [()]
-    thin = [("--not", *fetchable)] if fetchable else []
-    reason = "the clone is shallow, so that its history is not whole"
-    for excluded in (*whole, *thin):
-        try:
-            size = _history_size(checkout.root, excluded, caps)
-            if size <= caps.git_bundle:
-                return _write_bundle(checkout.root, commit, excluded, target, caps)
-            reason = f"its history is {amount(size)} large"
-        except GitError as error:
-            reason = f"its history cannot be packed: {error.message}"
-    return LeftOut(path=".git", reason=f"the commit is on no remote that others could fetch from, and {reason}")
-
-
-def _history_size(root: Path, excluded: Sequence[str], caps: Caps) -> int:
-    counting = ["rev-list", "--objects", "--disk-usage", "HEAD", *excluded]
-    return int(git.run(counting, directory=root, timeout=caps.seconds))
-
-
-def _write_bundle(root: Path, commit: str, excluded: Sequence[str], target: Path, caps: Caps) -> Path:
-    unfinished = target.with_name(f".{target.name}.unfinished").resolve()
-    # With one thread the same objects are packed into the same bytes.
-    create = ["-c", "pack.threads=1", "bundle", "create", "--quiet"]
-    git.run([*create, unfinished, "HEAD", *excluded], directory=root, timeout=caps.seconds)
-    if not git.run(["bundle", "list-heads", unfinished], directory=root).startswith(commit.encode()):
-        unfinished.unlink()
-        raise GitError("HEAD was moved at the same time")
-    return unfinished.replace(target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -48,8 +48,9 @@ class PlannedEnvironment(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """Everything that a reproduction would do.
 
-    `command` is for people: places of the workspace in braces, secrets in angle brackets. `missing` keeps the run from
-    starting, `obstacles` make it impossible.
+    `command` is for people: places of the workspace in braces, secrets in angle brackets. `not_restored` names the
+    other checkouts that code came from, which are not put in place. `missing` keeps the run from starting, `obstacles`
+    make it impossible.
     """
 
     schema: str = SCHEMA
@@ -58,6 +59,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     command: list[str]
     directory: str
     source: PlannedSource | None
+    not_restored: list[str] = []
     environment: PlannedEnvironment
     variables: list[str] = []
     not_carried_over: list[str] = []
@@ -125,6 +127,19 @@ def _planned_source(bundle: Bundle, source: Source | None, origin: str | None) -
     )
 
 
+def _not_restored(sources: list[Source], main: Source | None) -> Iterator[str]:
+    """Name the checkouts and submodules that the run had and a re-run does not have."""
+    others = [each for each in sources if each is not main]
+    recorded = {each.root for each in others}
+    for path, commit in main.submodules.items() if main else ():
+        if main and f"{main.root}/{path}" not in recorded:
+            yield f"the submodule `{path}` of `{main.name}` at {commit[:12]}"
+    for each in others:
+        uses = ", ".join(f"{use.kind} `{use.name}`" if use.name else use.kind for use in each.used_as)
+        used = f", used as {uses}" if uses else ""
+        yield f"`{each.name}` at {(each.commit or 'no commit')[:12]}, see `source/{each.name}.json`{used}"
+
+
 def recorded_pins(bundle: Bundle) -> tuple[list[Pin], list[str]]:
     """Read the bundle's lock: what can be installed, and what cannot.
 
@@ -158,13 +173,16 @@ def make_plan(bundle: Bundle, *, mode: Mode, origin: str | None, environ: Mappin
     `origin` is a clone or an address to take the source from instead of the recorded one.
     """
     again = rerun.plan(bundle.record, bundle.sources)
-    source = _planned_source(bundle, rerun.main_source(bundle.record, bundle.sources), origin)
+    sources = bundle.sources
+    main = rerun.main_source(bundle.record, sources)
+    source = _planned_source(bundle, main, origin)
     return Plan(
         bundle=bundle.info.bundle_id,
         identity=bundle.identity,
         command=["".join(_shown(part) for part in argument) for argument in again.argv],
         directory=_shown(again.directory),
         source=source,
+        not_restored=list(_not_restored(sources, main)),
         environment=_planned_environment(bundle, bundle.environment, mode),
         variables=[f"{name}={''.join(_shown(part) for part in parts)}" for name, parts in again.variables],
         not_carried_over=list(again.dropped),
@@ -202,6 +220,7 @@ def lines(plan: Plan) -> list[str]:
         ("command", " ".join(_word(each) for each in plan.command)),
         ("in", plan.directory),
         ("source", _source_line(plan.source)),
+        *(("not restored", each) for each in plan.not_restored),
         ("environment", _environment_line(plan.environment)),
         *(("not rebuilt", each) for each in plan.environment.not_pinned),
         *(("variable", each) for each in plan.variables),

@@ -16,7 +16,8 @@ import reprokit.git
 from reprokit.bundle import canonical
 from reprokit.bundle.source import Source
 from reprokit.git import GitError, GitMissingError
-from reprokit.probes.source import Caps, ObservedSource, observe, tree_of
+from reprokit.probes.history import History, texts
+from reprokit.probes.source import Caps, ObservedSource, lacking, observe, observe_submodules, tree_of
 
 
 def git(directory: Path, *arguments: str, stdin: bytes = b"", check: bool = True, **variables: str) -> bytes:
@@ -471,7 +472,10 @@ def test_what_lies_behind_a_pointer_is_not_taken_unless_it_changed(checkout, int
     (checkout / "small.bin").write_bytes(b"now something else\n")
     observed = seen(checkout, into, caps=Caps(untracked_file=1000))
 
-    assert list(left_out(observed)) == ["large.bin"]
+    assert left_out(observed) == {
+        "large.bin": "changed, 6.8 KiB large, and kept in git through the filter `lfs`",
+        "same.bin": "a file kept in Git LFS, 6.8 KiB large: git has pointers only",
+    }
     assert re.findall(r"^diff.* b/(.*)$", observed.patch.read_text(), re.MULTILINE) == ["small.bin"]
 
 
@@ -742,15 +746,164 @@ def test_untracked_files_that_hold_credentials_by_their_name_are_left_out(checko
     assert tree_of(checkout) == observed.source.tree
 
 
-def test_a_tracked_file_is_taken_whatever_its_name(checkout, into, tmp_path):
-    (checkout / ".env").write_text("A=1\n")
-    commit_all(checkout)
-    (checkout / ".env").write_text("A=2\n")
+SECRET = b"hunter" + b"2\n"
 
+
+def test_what_is_committed_of_a_credential_file_stays(checkout, into, tmp_path):
+    (checkout / ".env").write_bytes(SECRET)
+    commit_all(checkout)
     observed = seen(checkout, into)
 
-    assert left_out(observed) == {}
-    assert (comes_back(observed, checkout, tmp_path) / ".env").read_text() == "A=2\n"
+    assert (observed.source.dirty, left_out(observed)) == (False, {})
+    assert (comes_back(observed, checkout, tmp_path) / ".env").read_bytes() == SECRET
+
+
+@pytest.mark.parametrize("staged", [True, False])
+def test_a_change_to_a_credential_file_is_left_out(checkout, into, tmp_path, staged):
+    for name in (".env", "package/id_rsa", "gone.pem"):
+        (checkout / name).write_text("A=1\n")
+    commit_all(checkout)
+    (checkout / ".env").write_bytes(SECRET)
+    (checkout / "package" / "id_rsa").write_bytes(b"\0" + SECRET)
+    (checkout / "gone.pem").unlink()
+    (checkout / "README").write_text("changed\n")
+    if staged:
+        git(checkout, "add", "--all")
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == dict.fromkeys([".env", "package/id_rsa"], "may hold credentials")
+    assert set(observed.changed) == {checkout / "README"}
+    clone = comes_back(observed, checkout, tmp_path)
+    assert (clone / ".env").read_text() == "A=1\n"
+    assert not (clone / "gone.pem").exists()
+    assert tree_of(checkout) == observed.source.tree
+
+
+@pytest.mark.parametrize("born", [True, False])
+def test_a_staged_credential_file_is_left_out(tmp_path, into, born):
+    root = new_repository(tmp_path / "new")
+    if born:
+        commit_all(root)
+    for name in (".env", "sub/credentials.json", ".netrc", "code.py"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(SECRET if name != "code.py" else b"x\n")
+    git(root, "add", "--all")
+    observed = seen(root, into)
+
+    assert left_out(observed) == dict.fromkeys([".env", ".netrc", "sub/credentials.json"], "may hold credentials")
+    assert SECRET.strip() not in observed.patch.read_bytes()
+    assert set(files(comes_back(observed, root, tmp_path))) == {"code.py"}
+
+
+def test_a_virtual_environment_and_a_cache_are_left_out_whole(checkout, into):
+    for mark in (".venv/pyvenv.cfg", "tools/conda/conda-meta/history", "cache/CACHEDIR.TAG"):
+        (checkout / mark).parent.mkdir(parents=True)
+        (checkout / mark).write_text("made by a tool\n")
+    (checkout / ".venv" / "lib").mkdir()
+    (checkout / ".venv" / "lib" / "package.py").write_text("x\n")
+    (checkout / "cache" / ".env").write_text("x\n")
+    (checkout / "new.py").write_text("x\n")
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == {
+        ".venv/": "a virtual environment",
+        "cache/": "a cache",
+        "tools/conda/": "a conda environment",
+    }
+    assert re.findall(r"^diff.* b/(.*)$", observed.patch.read_text(), re.MULTILINE) == ["new.py"]
+
+
+def test_a_checkout_that_a_tool_has_marked_is_not_left_out_itself(checkout, into):
+    (checkout / "CACHEDIR.TAG").write_text("x\n")
+    (checkout / "new.py").write_text("x\n")
+
+    assert "new.py" in seen(checkout, into).patch.read_text()
+
+
+# -- Git LFS -----------------------------------------------------------------------------------------------------------
+
+
+def pointer_to(data: bytes) -> bytes:
+    address = b"version https://git-lfs.example.invalid/spec/v1\n"
+    return address + f"oid sha256:{hashlib.sha256(data).hexdigest()}\nsize {len(data)}\n".encode()
+
+
+@pytest.fixture
+def with_weights(checkout) -> Path:
+    """A checkout with pointers, and what they lead to in their place."""
+    (checkout / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    for number in range(3):
+        (checkout / f"{number}.bin").write_bytes(pointer_to(b"%d" % number * 3000))
+    commit_all(checkout)
+    (checkout / "0.bin").write_bytes(b"0" * 3000)
+    (checkout / "1.bin").write_bytes(b"1" * 3000)
+    return checkout
+
+
+def test_what_lies_behind_pointers_is_named_and_pointers_are_not(with_weights, into, tmp_path):
+    (with_weights / "new.txt").write_text("x\n")
+    observed = seen(with_weights, into)
+
+    assert left_out(observed) == dict.fromkeys(
+        ["0.bin", "1.bin"], "a file kept in Git LFS, 2.9 KiB large: git has pointers only"
+    )
+    assert lacking(observed, [with_weights / f"{number}.bin" for number in range(3)]) == [
+        with_weights / "0.bin",
+        with_weights / "1.bin",
+    ]
+    comes_back(observed, with_weights, tmp_path)
+
+
+def test_a_file_in_git_as_it_is_though_its_kind_is_kept_in_lfs_is_not_named(checkout, into):
+    for name, data in {"small.bin": b"x" * 10, "large.bin": b"x" * 5000}.items():
+        (checkout / name).write_bytes(data)
+    (checkout / ".gitattributes").write_text("*.bin filter=lfs\n")
+    commit_all(checkout)
+
+    assert left_out(seen(checkout, into)) == {}
+
+
+def test_weights_too_large_to_be_compared_are_named_as_such(with_weights, into):
+    observed = seen(with_weights, into, caps=Caps(compared_with_pointers=4000))
+
+    assert sorted(left_out(observed).values()) == [
+        "a file kept in Git LFS, 2.9 KiB large: git has pointers only",
+        "kept in Git LFS, and too large to be compared with its pointer",
+    ]
+    assert not observed.source.dirty
+
+
+def test_many_files_behind_pointers_are_named_by_their_folder(checkout, into):
+    (checkout / ".gitattributes").write_text("*.bin filter=lfs -text\n")
+    for number in range(30):
+        (checkout / "package" / f"{number}.bin").write_bytes(pointer_to(b"%d" % number * 1024))
+    commit_all(checkout)
+    for number in range(30):
+        (checkout / "package" / f"{number}.bin").write_bytes(b"%d" % number * 1024)
+    observed = seen(checkout, into)
+
+    assert left_out(observed) == {"package/": "30 files here kept in Git LFS, 50.0 KiB large: git has pointers only"}
+    assert lacking(observed, [checkout / "package" / "3.bin", checkout / "package" / "code.py"]) == [
+        checkout / "package" / "3.bin"
+    ]
+
+
+# -- which files a reader of the bundle has ----------------------------------------------------------------------------
+
+
+def test_the_files_that_are_neither_in_the_commit_nor_in_the_patch_are_listed(checkout, into, tmp_path):
+    (checkout / "new.py").write_text("x\n")
+    (checkout / "a.ignored").write_text("x\n")
+    (checkout / "large").write_bytes(b"x" * 2000)
+    (checkout / "only ignored").mkdir()
+    (checkout / "only ignored" / "a.ignored").write_text("x\n")
+    (checkout / "link").symlink_to(tmp_path)
+    names = ["README", "package", ".", "new.py", "a.ignored", "large", "only ignored", "link", "not there"]
+    observed = seen(checkout, into, caps=Caps(untracked_file=1000))
+
+    assert lacking(observed, [checkout / name for name in names]) == [
+        checkout / name for name in ["a.ignored", "large", "only ignored", "link", "not there"]
+    ]
 
 
 def test_the_files_whose_bytes_are_in_the_patch_are_listed(checkout, into):
@@ -923,6 +1076,69 @@ def test_a_commit_made_in_a_shallow_clone_is_carried_from_the_remote_on(checkout
     assert git(checkout, "rev-parse", "FETCH_HEAD").decode().strip() == commit
 
 
+def test_everything_in_a_git_bundle_can_be_searched(checkout, into):
+    (checkout / "notes").write_bytes(SECRET)
+    commit_all(checkout, "notes for hunter3")
+    (checkout / "notes").unlink()
+    (checkout / "binary").write_bytes(b"\0hunter4\n")
+    commit_all(checkout)
+    (checkout / "hunter5").write_text("x\n")
+    commit_all(checkout)
+    found = list(texts(seen(checkout, into).history))
+
+    for number in range(2, 6):
+        assert any(b"hunter%d" % number in text for text in found), number
+    assert SECRET in found
+    assert b"\0hunter4\n" in found
+
+
+def test_what_a_git_bundle_builds_on_is_not_searched(published, into):
+    (published / "pushed").write_bytes(SECRET)
+    pushed = commit_all(published)
+    git(published, "update-ref", "refs/remotes/origin/main", pushed)
+    (published / "local").write_text("local\n")
+    commit_all(published)
+    observed = seen(published, into, caps=Caps(git_bundle=1))
+    assert observed.history is None
+    observed = seen(published, into, caps=Caps(git_bundle=800))
+
+    assert observed.history == History(root=published, tip=observed.source.commit, built_on=(pushed,))
+    found = list(texts(observed.history))
+    assert b"local\n" in found
+    assert not any(b"hunter" in text for text in found)
+
+
+def test_a_history_too_large_to_be_searched_is_our_own_error(checkout, into):
+    history = seen(checkout, into).history
+    whole = sum(len(text) for text in texts(history))
+
+    assert whole > 300
+    with pytest.raises(GitError, match="too much to be searched"):
+        list(texts(history, most=200))
+
+
+def test_a_history_of_many_and_large_files_is_read_whole(checkout, into, monkeypatch):
+    for number in range(40):
+        (checkout / f"{number}").write_bytes(b"%d\n" % number * number)
+    commit_all(checkout)
+    history = seen(checkout, into).history
+    whole = sorted(texts(history))
+    monkeypatch.setattr("reprokit.probes.history._READ_TOGETHER", 100)
+    monkeypatch.setattr("reprokit.probes.history._MOST_TOGETHER", 7)
+
+    assert sorted(texts(history)) == whole
+    assert {b"%d\n" % number * number for number in range(40)} <= set(whole)
+
+
+def test_objects_that_were_lost_since_are_told(checkout, into):
+    history = seen(checkout, into).history
+    blob = git(checkout, "rev-parse", "HEAD:README").decode().strip()
+    (checkout / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+
+    with pytest.raises(GitError):
+        list(texts(history))
+
+
 def test_addresses_lose_their_credentials(checkout, into, settings):
     settings.write_text('[url "https://ada:s3cret@host.invalid/"]\n\tinsteadOf = short:\n')
     for name, address in {
@@ -996,14 +1212,68 @@ def with_submodule(checkout, tmp_path) -> Path:
     return checkout
 
 
-def test_a_submodule_is_named_with_its_commit(with_submodule, into):
-    commit = git(with_submodule / "vendored" / "library", "rev-parse", "HEAD").decode().strip()
-    before = fingerprint(with_submodule / ".git")
-    source = seen(with_submodule, into).source
+def submodule_of(root: Path) -> Path:
+    return root / "vendored" / "library"
 
-    assert source.submodules == {"vendored/library": commit}
-    assert (source.dirty, source.left_out) == (False, [])
-    assert fingerprint(with_submodule / ".git") == before
+
+@pytest.fixture
+def with_fetchable_submodule(with_submodule) -> Path:
+    git(submodule_of(with_submodule), "remote", "set-url", "origin", "https://host.invalid/library.git")
+    return with_submodule
+
+
+def test_a_submodule_is_named_with_its_commit(with_fetchable_submodule, into):
+    commit = git(submodule_of(with_fetchable_submodule), "rev-parse", "HEAD").decode().strip()
+    before = fingerprint(with_fetchable_submodule / ".git")
+    observed = seen(with_fetchable_submodule, into)
+
+    assert observed.source.submodules == {"vendored/library": commit}
+    assert (observed.source.dirty, observed.source.left_out, observed.unsettled) == (False, [], ())
+    assert observe_submodules(observed, into=into) == (observed,)
+    assert fingerprint(with_fetchable_submodule / ".git") == before
+
+
+def test_a_submodule_whose_commit_nobody_can_fetch_is_a_checkout_of_its_own(with_submodule, into):
+    observed = seen(with_submodule, into)
+    assert left_out(observed) == {
+        "vendored/library": "a submodule whose commit is on no remote that others could fetch from"
+    }
+    first, inner = observe_submodules(observed, into=into)
+
+    assert left_out(first) == {}
+    assert (inner.root, inner.source.dirty) == (submodule_of(with_submodule), False)
+    assert inner.git_bundle is not None
+    assert [(use.kind, use.name) for use in inner.source.used_as] == [("submodule", "vendored/library")]
+
+
+def test_changes_in_submodules_and_their_submodules_are_checkouts_of_their_own(
+    with_fetchable_submodule, into, tmp_path
+):
+    inner = submodule_of(with_fetchable_submodule)
+    deep = new_repository(tmp_path / "deep")
+    (deep / "code").write_text("deep\n")
+    commit_all(deep)
+    git(inner, "submodule", "--quiet", "add", str(deep), "deep")
+    (inner / "untracked").write_text("x\n")
+    (inner / "deep" / "code").write_text("changed\n")
+    before = fingerprint(with_fetchable_submodule / ".git")
+    found = observe_submodules(seen(with_fetchable_submodule, into), into=into)
+
+    assert fingerprint(with_fetchable_submodule / ".git") == before
+    assert [each.root for each in found] == [with_fetchable_submodule, inner, inner / "deep"]
+    assert [left_out(each) for each in found] == [{}, {}, {}]
+    assert len({each.patch.name for each in found[1:]}) == 2
+    for number, (each, origin) in enumerate(zip(found[1:], (inner, deep), strict=True)):
+        (tmp_path / str(number)).mkdir()
+        comes_back(each, origin, tmp_path / str(number))
+
+
+def test_a_submodule_that_cannot_be_looked_at_stays_named(with_fetchable_submodule, into):
+    (with_fetchable_submodule / ".git" / "modules" / "vendored" / "library" / "index").write_bytes(b"garbage")
+    observed = seen(with_fetchable_submodule, into)
+
+    assert left_out(observed)["vendored/library"].startswith("a submodule that cannot be looked at: ")
+    assert observe_submodules(observed, into=into) == (observed,)
 
 
 @pytest.mark.parametrize("ignore", ["none", "dirty", "all"])
@@ -1028,6 +1298,19 @@ def test_uncommitted_changes_in_a_submodule_are_named(with_submodule, into):
     assert not observed.source.dirty
     assert fingerprint(with_submodule / ".git") == before
     assert seen(inner, into).source.name == "library"
+
+
+def test_a_look_that_is_no_longer_wanted_is_cut_short(checkout, into):
+    asked = []
+
+    def go_on() -> bool:
+        asked.append(True)
+        return len(asked) < 5
+
+    with pytest.raises(GitError, match="cut short"):
+        observe(checkout, into=into, go_on=go_on)
+    assert len(asked) == 5
+    assert list(into.iterdir()) == []
 
 
 def test_a_submodule_that_is_not_checked_out_is_named_all_the_same(with_submodule, into):

@@ -182,8 +182,22 @@ def test_what_was_observed_comes_back_exactly(committed, edits, born):
         back = give_back(observed, Path(folder) / "back")
 
         assert git(back, "write-tree").decode().strip() == observed.source.tree
+        assert in_a_plain_clone(observed, Path(folder) / "plain") == observed.source.tree
+        assert observed.source.swhid == f"swh:1:dir:{observed.source.tree}"
         assert files(back) == files(root)
         assert tree_of(root) == observed.source.tree
+
+
+def in_a_plain_clone(observed: ObservedSource, clone: Path) -> str:
+    """Make the tree as a person with git alone would, of a clone and the patch, and name it."""
+    if observed.source.commit is None:
+        new_repository(clone)
+    else:
+        git(clone.parent, "clone", "--quiet", "--no-local", "--no-checkout", str(observed.root), str(clone))
+        git(clone, "read-tree", observed.source.commit)
+    if observed.patch is not None:
+        git(clone, "apply", "--cached", "--binary", "--whitespace=nowarn", str(observed.patch))
+    return git(clone, "write-tree").decode().strip()
 
 
 def test_a_checkout_that_came_back_is_observed_as_the_same(checkout, tmp_path):
