@@ -32,12 +32,25 @@ help: ## List the targets
 	@$(BIN)/uv pip install -q --python .demo/lm-eval/bin/python --require-hashes -r requirements/lm-eval.txt
 	@touch $@
 
-dev: .venv/dev .demo/lm-eval/ready ## Make everything one needs to work on reprokit
+# A CPU build of torch is on no plain index: uv looks for it where pip has been told to look for wheels, else on the
+# index of torch's own that it knows.
+comma := ,
+empty :=
+LINKS = $(or $(UV_FIND_LINKS),$(subst $(empty) $(empty),$(comma),$(strip $(PIP_FIND_LINKS))))
+.demo/torch/ready: .venv/run requirements/torch.txt
+	@echo "installing lm-eval and lmms-eval with torch into an environment of their own"
+	@mkdir -p .demo
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python .demo/torch
+	@$(if $(LINKS),UV_FIND_LINKS='$(LINKS)') $(BIN)/uv pip install -q --python .demo/torch/bin/python \
+	  --require-hashes --no-deps $(if $(LINKS),,--torch-backend cpu) -r requirements/torch.txt
+	@touch $@
+
+dev: .venv/dev .demo/lm-eval/ready .demo/torch/ready ## Make everything one needs to work on reprokit
 
 demo: .venv/run .demo/lm-eval/ready ## Capture, check, reproduce and compare a real evaluation
 	@bash examples/demo.sh
 
-test: .venv/dev .demo/lm-eval/ready ## Run the tests
+test: .venv/dev .demo/lm-eval/ready .demo/torch/ready ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --skip-empty
 
@@ -72,6 +85,8 @@ requirements: .venv/run ## Pin what is installed, anew
 	@$(COMPILE) pyproject.toml requirements/run.in -o requirements/run.txt
 	@$(COMPILE) pyproject.toml requirements/run.in requirements/dev.in -o requirements/dev.txt
 	@$(COMPILE) requirements/lm-eval.in -o requirements/lm-eval.txt
+	@$(if $(LINKS),UV_FIND_LINKS='$(LINKS)') $(COMPILE) \
+	  --no-emit-package torchvision --no-emit-package timm requirements/torch.in -o requirements/torch.txt
 
 clean: ## Remove everything that the other targets made
 	@rm -rf .venv .demo .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,6 +1,49 @@
 """Make a model evaluation outlive the machine it ran on.
 
+    with reprokit.capture(name="baseline") as run:      # a block of your own program becomes a bundle
+        run.subject(model="org/name", dataset="org/data")
+        run.sample(id=0, prompt="1+1=", target="2", response="2", scores={"exact_match": 1.0})
+    bundle = reprokit.open(run.bundle_id)
+
 Importing this does nothing and is fast.
 """
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+
+    from reprokit.bundle.reading import Bundle
+    from reprokit.capture.in_process import capture as capture
+
+__all__ = ["__version__", "capture", "open"]
+
 __version__ = "0.1.0"
+
+
+def open(reference: str | os.PathLike[str], *, archive: str | os.PathLike[str] | None = None) -> Bundle:  # noqa: A001 - `reprokit.open` is what it is called by
+    """Open a bundle to read it.
+
+    Args:
+        reference: its id, a unique beginning of it, its folder, or `latest`.
+        archive: the archive, where it is not the one that `reprokit` commands use.
+
+    Raises:
+        NotFoundError: there is no such bundle, or no archive.
+        UsageError: it may mean several bundles.
+        UnreadableError: it is malformed, or newer than this version reads.
+    """
+    from reprokit.capture.in_process import open_reference  # noqa: PLC0415 - to import `reprokit` must stay cheap
+
+    return open_reference(reference, archive)
+
+
+def __getattr__(name: str) -> object:
+    """Give `reprokit.capture` when it is first asked for."""
+    if name == "capture":
+        import importlib  # noqa: PLC0415 - the same
+
+        return importlib.import_module("reprokit.capture")
+    message = f"module `reprokit` has no attribute `{name}`"
+    raise AttributeError(message)

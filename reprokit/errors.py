@@ -97,6 +97,12 @@ class CaptureError(ReprokitError):
     exit_code = ExitCode.CAPTURE_FAILED
 
 
+class RemoteError(ReprokitError):
+    """A remote or a mirror cannot be reached, or does not do what it was asked."""
+
+    exit_code = ExitCode.REMOTE
+
+
 class CannotStartError(ReprokitError):
     """The evaluation's command could not be started at all."""
 

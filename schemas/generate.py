@@ -8,15 +8,19 @@ import msgspec
 
 from reprokit.archive import catalog
 from reprokit.bundle import schemas
+from reprokit.capture import recursive
 from reprokit.diff import difference
 from reprokit.reproduce import plan, run
+from reprokit.sync import transfer
 
 PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
     **schemas.TYPES,
+    "adoption": (recursive.SCHEMA, recursive.Adoption),
     "catalog": (catalog.SCHEMA, catalog.Entry),
     "diff": (difference.SCHEMA, difference.Difference),
     "plan": (plan.SCHEMA, plan.Plan),
     "reproduction": (run.SCHEMA, run.Reproduction),
+    "transfer": (transfer.SCHEMA, transfer.Transfer),
 }
 
 

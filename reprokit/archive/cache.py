@@ -16,7 +16,9 @@ from pathlib import Path
 
 import platformdirs
 
+from reprokit.archive import small_file
 from reprokit.archive.layout import Archive
+from reprokit.archive.settings import expand
 from reprokit.bundle.bag import open_regular
 
 _READ_ONLY = 0o444
@@ -38,14 +40,14 @@ def _settings(path: Path) -> dict[str, str]:
     """Read the `[cache]` section of a DVC configuration file; a folder in it is relative to the file."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(path.read_text(encoding="utf-8"))
+        parser.read_string(small_file.read(Path(os.path.realpath(path))).decode("utf-8"))
     except (OSError, UnicodeDecodeError, configparser.Error):
         return {}
     if not parser.has_section("cache"):
         return {}
     settings = {key: value.strip("\"'") for key, value in parser.items("cache")}
     if "dir" in settings:
-        settings["dir"] = str(path.parent / Path(settings["dir"]).expanduser())
+        settings["dir"] = str(path.parent / expand(Path(settings["dir"]), f"`{path}`"))
     return settings
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from reprokit.archive import months, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.bundle import canonical
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.record import SourceSummary
 from reprokit.bundle.results import Metric
-from reprokit.bundle.values import Digest, NotScored, Score, Time, Unknown
+from reprokit.bundle.values import Digest, Json, NotScored, Score, Time, Unknown
 from reprokit.errors import InvalidRecordError, NotFoundError
 
 SCHEMA = "https://w3id.org/reprokit/v1/catalog.schema.json"
@@ -118,6 +121,47 @@ def encode(entry: Entry) -> bytes:
     return canonical.record(entry)
 
 
+def difference(written: bytes, expected: Entry) -> str | None:
+    """Say how a written entry is not what its bundle gives; `None` when it is.
+
+    Another version of reprokit may have derived it. What fields have been added since is not there, and what fields are
+    added later is not known here; either is fair, as long as the entry has its one spelling and the rest is equal. To
+    lack a field and to have a strange one is to be of no version.
+    """
+    if written == encode(expected):
+        return None
+    try:
+        canonical.decode(written, Entry)  # fields that every version has
+        value = json.loads(written)
+        if canonical.record(value) != written:
+            return "it is not in its one spelling"
+    except (ValueError, RecursionError) as error:
+        return str(error)
+    older: set[str] = set()
+    newer: set[str] = set()
+    if (where := _first_difference(value, msgspec.to_builtins(expected), "", older, newer)) is not None:
+        return f"`{where}` differs"
+    if older and newer:
+        return f"it has no `{min(older)}`, but a `{min(newer)[:60]}`"
+    return None
+
+
+def _first_difference(written: Json, expected: Json, where: str, older: set[str], newer: set[str]) -> str | None:
+    """Name the first place where two values differ; the keys that only one of them has are collected."""
+    if isinstance(written, dict) and isinstance(expected, dict):
+        older |= expected.keys() - written.keys()
+        newer |= written.keys() - expected.keys()
+        pairs = [
+            (f"{where}/{key}".lstrip("/"), written[key], expected[key]) for key in written.keys() & expected.keys()
+        ]
+    elif isinstance(written, list) and isinstance(expected, list) and len(written) == len(expected):
+        pairs = [(f"{where}/{place}", a, b) for place, (a, b) in enumerate(zip(written, expected, strict=True))]
+    else:
+        return None if type(written) is type(expected) and written == expected else where
+    found = (_first_difference(a, b, place, older, newer) for place, a, b in sorted(pairs, key=lambda pair: pair[0]))
+    return next((place for place in found if place is not None), None)
+
+
 def read(archive: Archive, bundle_id: str) -> Entry:
     """Read the catalog entry of a bundle.
 
@@ -127,19 +171,27 @@ def read(archive: Archive, bundle_id: str) -> Entry:
     """
     path = archive.entry(bundle_id)
     try:
-        return canonical.decode(path.read_bytes(), Entry)
+        return canonical.decode(small_file.read(path), Entry)
     except FileNotFoundError:
         raise NotFoundError(f"`{bundle_id}` is not in the catalog", hint="register it: `reprokit sync`") from None
     except (OSError, msgspec.DecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InvalidRecordError(
-            f"`{path}` cannot be read: {error}", hint="restore it: `git checkout` in the archive"
+            f"`{path}` cannot be read: {reason}", hint="restore it: `git checkout` in the archive"
         ) from error
+
+
+def files(archive: Archive) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield the ids in the catalog, month by month, with the files of their entries; none is read."""
+    for entry in months.inside(archive.catalog):
+        bundle_id = entry.name.removesuffix(_SUFFIX)
+        if bundle_id != entry.name and is_bundle_id(bundle_id):
+            yield bundle_id, entry
 
 
 def ids(archive: Archive) -> list[str]:
     """List the ids in the catalog, sorted."""
-    names = (path.name.removesuffix(_SUFFIX) for path in archive.catalog.glob(f"*/*{_SUFFIX}"))
-    return sorted(name for name in names if is_bundle_id(name))
+    return sorted(bundle_id for bundle_id, _ in files(archive))
 
 
 def entries(archive: Archive) -> Iterator[Entry]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from reprokit import git
-from reprokit.archive import durable
+from reprokit.archive import durable, small_file
 from reprokit.archive.layout import FORMAT, PRIVATE, SETTINGS, Archive
-from reprokit.archive.settings import is_archive, read_settings
+from reprokit.archive.settings import expand, is_archive, read_settings
 from reprokit.errors import UsageError
 
 _AS_THEY_ARE = "# Records are compared byte for byte: git must not touch them.\n* -text -filter -ident\n"
@@ -92,7 +92,7 @@ def create(root: Path, *, nested: bool = False) -> Archive:
             written.
         GitError: git is missing or refused; calling again completes what is missing.
     """
-    archive = Archive(Path(root).expanduser().absolute())
+    archive = Archive(expand(Path(root), "the command line").absolute())
     _refuse_unsuitable(archive.root, nested=nested)
     try:
         durable.prepare(archive)
@@ -127,7 +127,7 @@ def _write_missing(archive: Archive, path: Path, text: str) -> None:
 def _uncommitted(root: Path) -> list[Path]:
     """List our files that git does not know, also of a call cut short; never a person's own, such as a link."""
     files = [name for name in FILES if not (root / name).is_symlink()]
-    ours = [name for name in files if (root / name).read_bytes() == FILES[name].encode()]
+    ours = [name for name in files if small_file.read(root / name) == FILES[name].encode()]
     # Not `--exclude-standard`: a rule of the adopted repository must not keep the archive's own files out.
     known = git.run(["ls-files", "-z", "--", *ours], directory=root).split(b"\0")
     return [Path(name) for name in ours if name.encode() not in known]

@@ -16,13 +16,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from reprokit.archive import cache, durable
+from reprokit.archive import cache, durable, small_file
 from reprokit.archive.cache import Cache
 from reprokit.archive.layout import Archive
 from reprokit.bundle import bag, canonical, paths
 from reprokit.errors import FixityError, NotFoundError, UnreadableError
 
 _CHUNK = 1 << 20
+_LONGEST_LIST = 256 << 20  # bytes; about a million files
 _RESTORE = "restore the bundle from another copy"
 _POINTER = re.compile(
     r"outs:\n"
@@ -80,8 +81,7 @@ def read_listing(store: Cache, oid: str) -> dict[str, str]:
         FixityError: its bytes are not those it is named for, or list no files of a bundle.
     """
     try:
-        with bag.open_regular(store.place(oid)) as stream:
-            data = stream.read()
+        data = small_file.read(store.place(oid), most=_LONGEST_LIST)
     except OSError as error:
         raise NotFoundError(f"the object `{oid}` cannot be read: {error.strerror}", hint=_RESTORE) from error
     if hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir" != oid:
@@ -119,15 +119,22 @@ def read_pointer(path: Path) -> Pointer:
         UnreadableError: it is not in its one spelling.
     """
     try:
-        with bag.open_regular(path) as stream:
-            data = stream.read()
+        data = small_file.read(path)
     except OSError as error:
         raise NotFoundError(f"`{path}` cannot be read: {error.strerror}") from error
-    match = _POINTER.fullmatch(data.decode("utf-8", errors="replace"))
-    if match is None:
+    pointer = parse_pointer(data)
+    if pointer is None:
         raise UnreadableError(
             f"`{path}` is not a pointer that reprokit wrote", hint="restore it: `git checkout` in the archive"
         )
+    return pointer
+
+
+def parse_pointer(data: bytes) -> Pointer | None:
+    """Read the bytes of a `.dvc` file; `None` when they are not in its one spelling."""
+    match = _POINTER.fullmatch(data.decode("utf-8", errors="replace"))
+    if match is None:
+        return None
     return Pointer(
         oid=match["oid"],
         size=int(match["size"]),
@@ -210,6 +217,19 @@ def pointer_to(folder: Path, listing: Listing) -> Pointer:
     )
 
 
+def store_objects(archive: Archive, folder: Path, listing: Listing) -> None:
+    """Put the files of a surveyed bundle and their listing into DVC's cache, and wait until they are on disk.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    store = cache.of(archive)
+    folders = {cache.store_file(store, folder / path, md5) for path, md5 in listing.files.items()}
+    # What the directory object names must be on disk before it.
+    durable.flush_folders(folders)
+    durable.flush_folder(cache.store_bytes(store, listing.encode(), listing.oid))
+
+
 def register(archive: Archive, bundle_id: str) -> Pointer:
     """Put a published bundle into DVC's cache and write its pointer; doing so again changes nothing.
 
@@ -225,10 +245,6 @@ def register(archive: Archive, bundle_id: str) -> Pointer:
     pointer = pointer_to(folder, listing)
     if not bundle_id.endswith("-" + pointer.identity.removeprefix("sha256:")[:8]):
         raise _refused(folder, bag.MANIFEST, "is that of another bundle")
-    store = cache.of(archive)
-    folders = {cache.store_file(store, folder / path, md5) for path, md5 in listing.files.items()}
-    # What the directory object names must be on disk before it, and it before the pointer.
-    durable.flush_folders(folders)
-    durable.flush_folder(cache.store_bytes(store, listing.encode(), listing.oid))
+    store_objects(archive, folder, listing)
     durable.write(archive.pointer(bundle_id), encode(pointer), archive=archive)
     return pointer

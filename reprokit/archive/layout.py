@@ -34,6 +34,11 @@ class Archive:
         return self.root / "ledger"
 
     @property
+    def locks(self) -> Path:
+        """What package indexes say of the packages of bundles, by the digest of their lock."""
+        return self.root / "locks"
+
+    @property
     def private(self) -> Path:
         """What belongs to this copy of the archive alone; in neither git nor DVC."""
         return self.root / PRIVATE

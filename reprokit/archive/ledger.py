@@ -7,22 +7,27 @@ event, so that clones merge without conflict and writing the same batch twice is
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from reprokit import clock
-from reprokit.archive import durable
+from reprokit.archive import durable, months, small_file
 from reprokit.archive.layout import Archive
 from reprokit.bundle import canonical
+from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.values import Digest, Json, Time
 from reprokit.errors import InvalidRecordError
 
 CAPTURED = "captured"
 _SUFFIX = ".jsonl"
+_NAME = re.compile(r"(?P<second>[0-9]{8}T[0-9]{6}Z)-(?P<kind>[a-z_]+)-(?P<digits>[0-9a-f]{8})\.jsonl")
+_DIGITS = 8
+_LARGEST = 64 << 20
+_RESTORE = "restore it: `git checkout` in the archive"
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -53,7 +58,7 @@ def place(archive: Archive, events: Sequence[Event]) -> Path:
     """
     (kind,) = {event.event for event in events}
     newest = clock.parse(max(events, key=_moment).time)
-    digits = hashlib.sha256(encode(events)).hexdigest()[:8]
+    digits = hashlib.sha256(encode(events)).hexdigest()[:_DIGITS]
     return archive.ledger / f"{newest:%Y-%m}" / f"{clock.compact(newest)}-{kind}-{digits}{_SUFFIX}"
 
 
@@ -76,26 +81,74 @@ def read(path: Path) -> list[Event]:
         InvalidRecordError: a line is no event.
     """
     try:
-        return [canonical.decode(line, Event) for line in path.read_bytes().splitlines()]
-    except (OSError, msgspec.DecodeError) as error:
-        raise InvalidRecordError(
-            f"`{path}` cannot be read: {error}", hint="restore it: `git checkout` in the archive"
-        ) from error
+        data = small_file.read(path, most=_LARGEST)
+        found = [canonical.decode(line, Event) for line in data.splitlines()]
+        for event in found:
+            clock.parse(event.time)  # of the form of a time, it may yet be none
+    except OSError as error:
+        raise InvalidRecordError(f"`{path}` cannot be read: {error.strerror or error}", hint=_RESTORE) from error
+    except ValueError as error:  # of which a `msgspec.DecodeError` is one
+        raise InvalidRecordError(f"`{path}` cannot be read: {error}", hint=_RESTORE) from error
+    return found
 
 
-def _files(archive: Archive, kind: str = "*") -> list[Path]:
-    """List the batches of a kind, newest first."""
-    return sorted(archive.ledger.glob(f"*/*-{kind}-*{_SUFFIX}"), key=lambda path: path.name, reverse=True)
+def batches(archive: Archive, kinds: Iterable[str] | None = None) -> list[Path]:
+    """List the files of some kinds of events, or of all, newest first; nothing in them is read."""
+    wanted = None if kinds is None else frozenset(kinds)
+    found = [Path(entry.path) for entry in months.inside(archive.ledger) if _is_batch(entry.name, wanted)]
+    return sorted(found, key=lambda path: path.name, reverse=True)
 
 
-def events(archive: Archive) -> Iterator[Event]:
-    """Yield all events, oldest first.
+def _is_batch(name: str, wanted: frozenset[str] | None) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and (wanted is None or match["kind"] in wanted)
+
+
+def events(archive: Archive, kinds: Iterable[str] | None = None) -> Iterator[Event]:
+    """Yield all events, or those of some kinds, oldest first; of one moment, in the order of their files' names.
 
     Raises:
         InvalidRecordError: a line is no event.
     """
-    found = [event for path in _files(archive) for event in read(path)]
-    yield from sorted(found, key=_moment)
+    yield from in_order(event for path in reversed(batches(archive, kinds)) for event in read(path))
+
+
+def in_order(found: Iterable[Event]) -> list[Event]:
+    """Sort events by time and bundle; those that are equal in both stay in their order."""
+    return sorted(found, key=_moment)
+
+
+def newest(archive: Archive) -> str | None:
+    """Tell the second of the newest event, as file names hold it (`20261123T031547Z`); `None` when there is none."""
+    found = batches(archive)
+    return found[0].name.partition("-")[0] if found else None
+
+
+def check(archive: Archive) -> Iterator[Finding]:
+    """Yield a finding for each batch whose bytes are not those it is named for, and for whatever else lies there."""
+    for month in months.listed(archive.ledger):
+        if month.name == ".gitattributes":
+            continue
+        inside = months.listed(month.path) if month.is_dir(follow_symlinks=False) else [month]
+        for path in (Path(entry.path) for entry in inside):
+            if (wrong := _damage(path)) is not None:
+                yield finding("E116", str(archive.relative(path)), wrong)
+
+
+def _damage(path: Path) -> str | None:
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        return "it is no batch of events"
+    try:
+        data = small_file.read(path, most=_LARGEST)
+        found = read(path)
+    except OSError as error:
+        return error.strerror or str(error)
+    except InvalidRecordError as error:
+        return error.message
+    if hashlib.sha256(data).hexdigest()[:_DIGITS] != match["digits"]:
+        return "its bytes are not those it is named for"
+    return None if {event.event for event in found} == {match["kind"]} else "it holds events of another kind"
 
 
 def captures(archive: Archive) -> Iterator[Event]:
@@ -105,7 +158,7 @@ def captures(archive: Archive) -> Iterator[Event]:
         InvalidRecordError: a line is no event.
     """
     held: list[Event] = []
-    for path in _files(archive, CAPTURED):
+    for path in batches(archive, [CAPTURED]):
         # A batch is named for the second of its newest event: no older batch holds anything newer.
         second = path.name.partition("-")[0]
         newer = [event for event in held if clock.compact(clock.parse(event.time)) > second]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from reprokit import git
@@ -20,9 +21,20 @@ def note(archive: Archive, event: Event, message: str) -> str | None:
     Raises:
         OSError: the archive cannot be written.
     """
-    path = ledger.append(archive, [event])
+    return note_all(archive, [event], message)
+
+
+def note_all(archive: Archive, events: Sequence[Event], message: str) -> str | None:
+    """Append events to the ledger, a batch for each kind, and commit them together, as `note` does.
+
+    Raises:
+        OSError: the archive cannot be written.
+    """
+    kinds = sorted({event.event for event in events})
+    batches = ([event for event in events if event.event == kind] for kind in kinds)
+    paths = [archive.relative(ledger.append(archive, batch)) for batch in batches]
     try:
-        git.commit_paths(archive.root, [archive.relative(path)], message)
+        git.commit_paths(archive.root, paths, message)
     except ReprokitError as error:
         return error.message
     return None
@@ -30,9 +42,11 @@ def note(archive: Archive, event: Event, message: str) -> str | None:
 
 def settle(archive: Archive) -> str | None:
     """Commit the ledger files that a `note` could not; returns what is in the way, if anything."""
-    arguments = ["ls-files", "-z", "--others", "--exclude-standard", "--", archive.ledger.name]
+    untracked = ["ls-files", "-z", "--others", "--exclude-standard", "--", archive.ledger.name]
+    # Added to the index by a `note` that was killed before its commit.
+    added = ["diff-index", "-z", "--cached", "--name-only", "--diff-filter=A", "HEAD", "--", archive.ledger.name]
     try:
-        listed = git.run(arguments, directory=archive.root).split(b"\0")
+        listed = [path for asked in (untracked, added) for path in git.run(asked, directory=archive.root).split(b"\0")]
         left = [PurePosixPath(os.fsdecode(path)) for path in listed if path]
         if left:
             git.commit_paths(archive.root, left, "note events")

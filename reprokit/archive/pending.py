@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from reprokit.archive import durable
+from reprokit.archive import durable, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.bundle import canonical
 
@@ -55,7 +55,7 @@ def markers(archive: Archive) -> list[Marker]:
     found: list[Marker] = []
     for path in sorted(archive.pending.glob(f"*{_SUFFIX}")):
         try:
-            marker = canonical.decode(path.read_bytes(), Marker)
+            marker = canonical.decode(small_file.read(path), Marker)
         except (OSError, msgspec.DecodeError):
             continue
         # The name of the file and what it says must agree, as paths are made of the latter.

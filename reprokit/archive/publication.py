@@ -11,21 +11,21 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from reprokit import clock
-from reprokit.archive import catalog, durable, owner, pending
+from reprokit.archive import catalog, durable, owner, pending, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.owner import Owner
 from reprokit.archive.pending import Marker
 from reprokit.bundle import bag, canonical, compression
 from reprokit.bundle.bag import BagInfo
-from reprokit.errors import CaptureError, FixityError, ReprokitError
+from reprokit.errors import CaptureError, FixityError, NotFoundError, ReprokitError
 
 OWNER = "owner.json"
 BAG = "bag"
@@ -103,7 +103,7 @@ def record_evaluation(archive: Archive, staging: Path, pid: int) -> None:
         CaptureError: the archive cannot be written.
     """
     with _told(archive):
-        described = canonical.decode((staging / OWNER).read_bytes(), Owner)
+        described = canonical.decode(small_file.read(staging / OWNER), Owner)
         updated = msgspec.structs.replace(described, evaluation=owner.process(pid))
         durable.write(staging / OWNER, canonical.record(updated), archive=archive)
 
@@ -171,7 +171,7 @@ def publish(archive: Archive, staged: Path) -> Publication:
     _check_name(sealed, info)
     with _told(archive):
         if (known := holder(archive, sealed, info)) is not None:
-            _remove(staging)
+            remove(staging)
             return Publication(bundle_id=known, path=archive.payload(known), new=False)
         durable.flush_tree(sealed)
         staged_as = sealed.relative_to(archive.staging).as_posix()
@@ -180,7 +180,7 @@ def publish(archive: Archive, staged: Path) -> Publication:
         new = _move(archive, sealed, info)
         if not new:
             pending.unmark(archive, marker)
-        _remove(staging)
+        remove(staging)
     return Publication(bundle_id=info.bundle_id, path=archive.payload(info.bundle_id), new=new)
 
 
@@ -208,14 +208,26 @@ def _move(archive: Archive, sealed: Path, info: BagInfo) -> bool:
     return True
 
 
-def _remove(staging: Path) -> None:
-    # What cannot be removed now is found by `abandoned` when this process has ended. No link is followed.
-    shutil.rmtree(staging, ignore_errors=True)
+def remove(staging: Path) -> None:
+    """Remove a staging folder of one's own, or an abandoned one: files by name, then folders, last of all its owner.
+
+    What cannot be removed now, or is left by a kill, is found by `abandoned` when this process has ended. No link is
+    followed.
+    """
+    with suppress(OSError):
+        entries = sorted(os.scandir(staging), key=lambda entry: (entry.is_dir(follow_symlinks=False), entry.name))
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.name != OWNER:
+                Path(entry.path).unlink(missing_ok=True)
+        (staging / OWNER).unlink(missing_ok=True)
+        staging.rmdir()
 
 
 def _owner(staging: Path) -> Owner | None:
     try:
-        return canonical.decode((staging / OWNER).read_bytes(), Owner)
+        return canonical.decode(small_file.read(staging / OWNER), Owner)
     except (OSError, msgspec.DecodeError):
         return None
 
@@ -226,38 +238,62 @@ def stagings(archive: Archive) -> list[Path]:
     return [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
 
 
-def abandoned(archive: Archive) -> list[Abandoned]:
+def abandoned(archive: Archive, ended: Collection[str] = ()) -> list[Abandoned]:
     """List the staging folders whose owner is known to have ended.
 
-    Those of another host cannot be judged from here and are left out.
+    Those of another host cannot be judged from here and are left out, unless the host is named in `ended`: somebody
+    knows that nothing runs there any more.
     """
     found: list[Abandoned] = []
     for folder in stagings(archive):
         described = _owner(folder)
-        if described is not None and owner.life(described.process) is owner.Life.DEAD:
-            found.append(Abandoned(path=folder, owner=described, gone=owner.is_gone(described)))
+        if described is not None and owner.life(described.process, ended) is owner.Life.DEAD:
+            found.append(Abandoned(path=folder, owner=described, gone=owner.is_gone(described, ended)))
     return found
 
 
-def clear(archive: Archive) -> list[Path]:
+def unjudged(archive: Archive) -> list[Owner]:
+    """List who owns the staging folders of which nobody can say from here whether they are still worked on."""
+    owners = (_owner(folder) for folder in stagings(archive))
+    return [each for each in owners if each is not None and owner.life(each.process) is owner.Life.UNKNOWN]
+
+
+def take_over(archive: Archive, staging: Path) -> None:
+    """Make the calling process the owner of an abandoned staging folder: for as long as it runs, it is not abandoned.
+
+    Raises:
+        CaptureError: the archive cannot be written.
+        NotFoundError: somebody else has removed the folder.
+    """
+    described = _owner(staging)
+    if described is None:
+        raise NotFoundError(f"`{staging.name}` is no longer in the staging area")
+    mine = msgspec.structs.replace(described, process=owner.process(os.getpid()), evaluation=None)
+    with _told(archive):
+        durable.write(staging / OWNER, canonical.record(mine), archive=archive)
+
+
+def clear(archive: Archive, *, but: Callable[[Path], bool] = lambda _: False) -> list[Path]:
     """Remove the staging folders whose owner and whose evaluation are known to have ended; returns those removed.
 
-    Nothing outside the staging folder is touched but the markers of the bundles in it, and no link is followed.
+    Those that `but` accepts stay. Nothing outside the staging folder is touched but the markers of the bundles in it,
+    and no link is followed.
 
     Raises:
         CaptureError: the archive cannot be written.
     """
-    removed: list[Path] = []
     with _told(archive):
-        for each in abandoned(archive):
-            if not each.gone:
-                continue
-            # First the markers: with the folder gone they would count as those of a published bundle.
-            _forget(archive, each.path)
-            _remove(each.path)
-            if not each.path.exists():
-                removed.append(each.path)
-    return removed
+        for folder in stagings(archive):
+            with suppress(OSError):
+                folder.rmdir()  # which succeeds for an empty one alone: its owner was removed, and it was not
+        return [each.path for each in abandoned(archive) if each.gone and not but(each.path) and _clear(archive, each)]
+
+
+def _clear(archive: Archive, each: Abandoned) -> bool:
+    # First the markers: with the folder gone they would count as those of a published bundle.
+    _forget(archive, each.path)
+    remove(each.path)
+    return not each.path.exists()
 
 
 def _forget(archive: Archive, staging: Path) -> None:

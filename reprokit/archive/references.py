@@ -1,4 +1,7 @@
-"""What a person may call a bundle by: its id, the beginning of it, digits of its identity, its path, `latest`."""
+"""What a person may call a bundle by: its path, `latest`, its id or digits of its identity, a tag or its name.
+
+The earlier in this order wins: a tag or a name never hides an id.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from reprokit.archive import catalog, ledger, pending
+from reprokit.archive import catalog, ledger, pending, tags
 from reprokit.archive.dvc import read_pointer
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.bundle import bag
@@ -36,11 +39,37 @@ def resolve(reference: str, archive: Archive | None) -> Path:
         NotFoundError: there is none, or its payload is not in this copy of the archive.
         UsageError: it may mean several.
     """
-    if (found := _by_path(Path(reference).expanduser())) is not None:
+    if (found := _by_path(_path(reference))) is not None:
         return found
     if archive is None:
         raise NotFoundError(f"there is no bundle `{reference}`", hint="name a bundle's folder, or an archive")
     return here(archive, _by_name(reference, archive))
+
+
+def identify(reference: str, archive: Archive) -> str:
+    """Find the id of the bundle that a reference means, whether its payload is in this copy of the archive or not.
+
+    A path means a bundle of this archive: its folder, something in it, or its pointer.
+
+    Raises:
+        NotFoundError: there is none.
+        UsageError: it may mean several.
+    """
+    path = _path(reference).absolute()
+    for each in (path, *path.parents) if path.exists() else (path,):
+        bundle_id = each.name.removesuffix(_POINTER)
+        # The folder itself may be missing; the month that its pointer lies in is not.
+        if is_bundle_id(bundle_id) and each.parent.resolve() == archive.payload(bundle_id).parent.resolve():
+            return bundle_id
+    return _by_name(reference, archive)
+
+
+def _path(reference: str) -> Path:
+    try:
+        return Path(reference).expanduser()
+    except RuntimeError:
+        # Nobody's home: then it is no path, and may be a name.
+        return Path(reference)
 
 
 def here(archive: Archive, bundle_id: str) -> Path:
@@ -85,13 +114,14 @@ def _by_name(reference: str, archive: Archive) -> str:
     if reference in ids:
         return reference
     found = sorted({*_by_prefix(reference, ids), *_by_identity(reference, ids, archive)})
+    found = found or tags.called(archive, reference, ids)
     if len(found) > 1:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise UsageError(
             f"`{reference}` may mean {len(found)} bundles", hint=f"name one of {_listed(found[:_SHOWN])}{more}"
         )
     if not found:
-        near = _near(reference, ids)
+        near = _near(reference, ids) or tags.alike(archive, reference)
         raise NotFoundError(
             f"there is no bundle `{reference}` in `{archive.root}`",
             hint=f"did you mean {_listed(near)}?" if near else _LIST,

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from reprokit import clock, git
-from reprokit.archive import catalog, durable, dvc, ledger, pending
+from reprokit.archive import catalog, durable, dvc, ledger, pending, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.ledger import Event
 from reprokit.archive.pending import Marker
@@ -27,15 +27,20 @@ from reprokit.bundle.reading import open_bundle
 from reprokit.errors import ReprokitError
 
 BUSY = "another process is registering"
+DEFERRED = "left to `reprokit sync`, as asked"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Folding:
-    """What became of the published bundles: ids registered, ids left for later, and why the first of those was."""
+    """What became of the published bundles: ids registered, ids left for later, and why the first of those was.
+
+    `deferred` says that it was wished so.
+    """
 
     registered: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     reason: str | None = None
+    deferred: bool = False
 
 
 class Journal(Struct, frozen=True, kw_only=True):
@@ -122,7 +127,7 @@ def _fold_batch(archive: Archive, progress: _Progress) -> None:
 
 def _read_journal(archive: Archive) -> Journal | None:
     try:
-        journal = canonical.decode(_journal_file(archive).read_bytes(), Journal)
+        journal = canonical.decode(small_file.read(_journal_file(archive)), Journal)
     except (OSError, msgspec.DecodeError):
         return None
     return journal if (archive.root / journal.ledger).is_file() else None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reprokit import git
-from reprokit.archive import cache, catalog, dvc, pending
+from reprokit.archive import cache, catalog, dvc, ledger, pending, small_file, tags_ledger
 from reprokit.archive.cache import Cache
 from reprokit.archive.dvc import Listing
 from reprokit.archive.layout import Archive, is_bundle_id
@@ -73,6 +73,14 @@ def check_strays(archive: Archive) -> Iterator[tuple[Path, Finding]]:
         path = archive.root / stray
         if path.is_symlink() or path.is_dir():
             yield path, finding("E106", stray, "it is no bundle in its month's folder")
+
+
+def check_ledger(archive: Archive) -> Iterator[tuple[Path, Finding]]:
+    """Yield a finding for each file of the ledger that is not what was written, and each label that can be none."""
+    for found in ledger.check(archive):
+        yield archive.root / found.where, found
+    for _, found in tags_ledger.check(archive):
+        yield archive.root / found.where, found
 
 
 def check_absent(archive: Archive, bundle_ids: Sequence[str]) -> dict[str, list[Finding]]:
@@ -156,18 +164,16 @@ def _check_entry(archive: Archive, folder: Path) -> Iterator[Finding]:
     path = archive.entry(folder.name)
     where = str(archive.relative(path))
     try:
-        written = _read(path)
-        expected = catalog.encode(catalog.derive(open_bundle(folder)))
+        wrong = catalog.difference(_read(path), catalog.derive(open_bundle(folder)))
     except (OSError, ReprokitError) as error:
         yield finding("E108", where, _reason(error))
         return
-    if written != expected:
-        yield finding("E108", where, _first_difference(written, expected))
+    if wrong is not None:
+        yield finding("E108", where, wrong)
 
 
 def _read(path: Path) -> bytes:
-    with bag.open_regular(path) as stream:
-        return stream.read()
+    return small_file.read(path)
 
 
 def _reason(error: OSError | ReprokitError) -> str:

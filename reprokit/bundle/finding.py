@@ -77,7 +77,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "W333": ("a file of the model or data changed after the run began", "its digest may not be of what the run read"),
     "W334": ("a server could not be asked what it serves", "note its model and version yourself: `--note`"),
     "W335": ("some files of a model or dataset have no digest", "see `files` of the part in `bundle.json` for why"),
-    "W337": ("what a submodule held besides its commit is not in the bundle", "commit it in the submodule, and push it"),
+    "W337": (
+        "what a submodule held besides its commit is not in the bundle",
+        "commit it in the submodule, and push it",
+    ),
     "W338": ("code was loaded from folders that are no git checkout", "keep it in one, or install it as a package"),
     "W339": ("changes to files that may hold credentials were left out of the source", "see `left_out` in `source/`"),
     "W340": ("a checkout that code came from is not in the bundle", "see that git can read it: `git -C DIR status`"),
@@ -111,7 +114,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "see `process/stderr.log`; was an output path given to each?",
     ),
     "W357": ("a setting that reprokit does not know, and does not follow", "mend its name, or remove it"),
-    "W358": ("a label in the ledger that nobody can have given", "it is left out; look who wrote it: `git log` of the file"),
+    "W358": (
+        "a label in the ledger that nobody can have given",
+        "it is left out; look who wrote it: `git log` of the file",
+    ),
 }
 
 

@@ -158,6 +158,8 @@ def plan(record: Record, sources: list[Source]) -> Rerun:
     invocation = record.invocation
     source = main_source(record, sources)
     obstacles = _obstacles(invocation, source)
+    if record.harness.name == "python":
+        obstacles.append("its program captures itself: run that, and compare the bundle that it makes")
     if isinstance(invocation.argv, Unknown) or not invocation.argv:
         return Rerun(obstacles=tuple(obstacles))
     root = source.root.rstrip("/") if source else None

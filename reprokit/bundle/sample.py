@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from reprokit.bundle.values import Digest, Json, Score
+from reprokit.bundle.values import Digest, Json, Score, Unknown
+
+
+class Medium(Struct, frozen=True, kw_only=True):
+    """A picture, a sound, a film or another file that a sample is about."""
+
+    kind: Literal["image", "audio", "video", "file"]
+    digest: Annotated[Digest | Unknown, Meta(description="SHA-256 of what `digest_of` says")]
+    digest_of: Annotated[
+        Literal["file", "pixels", "samples"],
+        Meta(
+            description="`file`: the bytes of the file, as it lay there when the run was captured or as the dataset "
+            "holds it; `pixels`: the line `<mode> <width>x<height>` (Pillow's name of the mode) and a newline, then "
+            "the pixels of the picture that the model was given, row by row, as `Image.tobytes` gives them, a palette "
+            "picture turned into RGBA first; `samples`: the line `<type> <shape>`, for a sound followed by "
+            "` <rate> Hz`, and a newline, then the numbers in C order (numpy's name of the type, `x` in the shape)"
+        ),
+    ] = "file"
+    width: int | None = None
+    height: int | None = None
+    name: Annotated[
+        str | None,
+        Meta(
+            description="the file, relative to the working directory when it lies there, else its last part; or the "
+            "address without credentials and query"
+        ),
+    ] = None
 
 
 class Sample(Struct, frozen=True, kw_only=True):
@@ -30,9 +56,17 @@ class Sample(Struct, frozen=True, kw_only=True):
             description="digest over all that the harness saved of what the model was asked, choices and settings too"
         ),
     ] = None
+    media: Annotated[
+        list[Medium],
+        Meta(description="what the sample itself is about beside text, in order; not that of its few-shot examples"),
+    ] = []
     target: Annotated[Json, Meta(description="the reference answer")] = None
     target_digest: Digest | None = None
     responses: Annotated[list[Json], Meta(description="the model's answers as they came, before extraction")] = []
+    responses_digest: Annotated[
+        Digest | None, Meta(description="given when the responses were kept out on purpose")
+    ] = None
     answer: Annotated[Json, Meta(description="the answer extracted from the responses")] = None
+    answer_digest: Annotated[Digest | None, Meta(description="given when the answer was kept out on purpose")] = None
     scores: Annotated[dict[str, Score], Meta(description="marks by metric", examples=[{"acc": 1.0}])] = {}
     extra: Annotated[dict[str, Json], Meta(description="all else that the harness saved for this sample")] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -26,6 +26,7 @@ from reprokit.capture.contents import Contents, add_harness_files, add_logs, add
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import environment as environments
 from reprokit.probes import packages, secrets, subject
+from reprokit.probes.interpreter.media import SeenMedia
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
 from reprokit.probes.subject import Digester, Limits
@@ -65,6 +66,7 @@ class Observed:
     findings: tuple[Finding, ...] = ()
     called: Called | None = None
     private: bool = False
+    media: Callable[[str], SeenMedia] | None = None
     doubtful: bool = False
     reproduces: str | None = None
 
@@ -147,7 +149,12 @@ def assemble(
     """
     bag.mkdir(parents=True, exist_ok=True)
     contents = Contents(
-        payload=Payload(bag=bag), secrets=observed.secrets, private=observed.private, findings=[], withheld=[]
+        payload=Payload(bag=bag),
+        secrets=observed.secrets,
+        private=observed.private,
+        media=observed.media(harness.name) if observed.media else None,
+        findings=[],
+        withheld=[],
     )
     reading = _read(contents, observed, harness, run)
     results = _add_results(contents, harness, run, reading)

@@ -22,6 +22,8 @@ from reprokit.consistency import Consistency
 from reprokit.git import GitError
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import binary_patch, credential_files, history, secrets, untracked
+from reprokit.probes.interpreter import media
+from reprokit.probes.interpreter.media import SeenMedia
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
 from reprokit.probes.working_tree import OUTPUT
@@ -41,6 +43,7 @@ class Contents:
     payload: Payload
     secrets: Secrets
     private: bool
+    media: SeenMedia | None
     findings: list[Finding]
     withheld: list[Withheld]
 
@@ -156,10 +159,17 @@ def add_samples(
             continue
         seen = _Seen(consistency=consistency)
         path = contents.payload.free_name(task.samples_file)
-        contents.payload.add(path, "samples", _lines(contents, harness.samples(readable, task.name), seen))
+        contents.payload.add(path, "samples", _lines(contents, _samples(contents, harness, readable, task.name), seen))
         tasks.append(msgspec.structs.replace(task, samples_saved=seen.count, samples_file=path))
     contents.findings += consistency.findings()
+    contents.findings += media.findings(contents.media) if contents.media else []
     return tasks
+
+
+def _samples(contents: Contents, harness: Harness, run: FoundRun, task: str) -> Iterator[Sample | Finding]:
+    """Stream a task's samples, each with its media."""
+    for row in harness.samples(run, task):
+        yield row if contents.media is None or isinstance(row, Finding) else media.with_media(row, contents.media)
 
 
 def _add_patch(contents: Contents, source: Source, file: Path, path: str) -> Source:

@@ -9,34 +9,32 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import platform
-import shutil
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from reprokit.archive.location import Archive
-from reprokit.archive.publication import BAG, Publication, publish, record_evaluation, stage
-from reprokit.archive.registration import Folding, fold
+from reprokit.archive.publication import BAG, Publication, publish, record_evaluation, remove, stage
+from reprokit.archive.registration import DEFERRED, Folding, fold
 from reprokit.bundle.environment import Environment
-from reprokit.bundle.finding import Finding, finding
-from reprokit.bundle.record import Invocation, Output, Run
-from reprokit.bundle.values import Argument, Unknown
-from reprokit.capture import arguments, outputs, process
-from reprokit.capture.assembly import Observed, assemble, with_tree_after
+from reprokit.bundle.record import Invocation, Run
+from reprokit.capture import arguments, process, stopping, unfinished
+from reprokit.capture.assembly import Called, Observed, assemble
+from reprokit.capture.launched import runs_of, told_by_launcher
 from reprokit.capture.preparation import Prepared, choose_harness, prepare
 from reprokit.capture.process import Ended
 from reprokit.capture.request import Outcome, Request
+from reprokit.capture.undisturbed import Quiet, undisturbed
 from reprokit.errors import CannotStartError, CaptureError, ReprokitError
-from reprokit.git import GitError
-from reprokit.harnesses.interface import FoundRun
+from reprokit.harnesses.script import Script
 from reprokit.probes import environment as environments
-from reprokit.probes import interpreter, launcher, secrets, source, variables
+from reprokit.probes import interpreter, launcher, secrets, variables
+from reprokit.probes.interpreter import media
 from reprokit.probes.source import ObservedSource
+from reprokit.probes.subject import Digester, Limits
+
+_READING_WHEN_PRESSED = 2.0
+"""Seconds."""
 
 
 def _invocation(request: Request, prepared: Prepared, environment: Environment) -> Invocation:
@@ -60,40 +58,15 @@ def _invocation(request: Request, prepared: Prepared, environment: Environment) 
         directory_in_source=relative,
         environment_variables=variables.observe(request.environment, prepared.secrets),
         inputs=prepared.inputs,
-        outputs=[_without_secret(output, argv) for output in prepared.named],
+        outputs=[unfinished.without_secret(output, argv) for output in prepared.named],
     )
-
-
-def _without_secret(output: Output, argv: list[Argument]) -> Output:
-    """Forget where an output stands in an argument that holds a secret too: what is before it would tell it."""
-    if output.argument is None or isinstance(argv[output.argument], str):
-        return output
-    return msgspec.structs.replace(output, argument=None, prefix="")
-
-
-def _ending(ended: Ended) -> tuple[Finding, ...]:
-    if ended.exit_code == 0:
-        return ended.findings
-    how = f"signal {ended.signal}" if ended.signal else f"exit status {ended.exit_code}"
-    return (*ended.findings, finding("W310", "bundle.json", how))
-
-
-def _look_again(directory: Path, prepared: Prepared) -> tuple[ObservedSource, ...] | Unknown:
-    """Add the tree that the checkout has now, to see whether it changed while the evaluation ran."""
-    match prepared.source:
-        case ObservedSource() as before:
-            try:
-                return (with_tree_after(before, source.tree_of(directory, outputs=prepared.written)),)
-            except GitError:
-                return (before,)
-        case Unknown() as unknown:
-            return unknown
-        case None:
-            return ()
 
 
 def _observe(request: Request, prepared: Prepared, ended: Ended) -> Observed:
     environment = environments.observe(prepared.probes, request.argv, request.environment, request.directory)
+    told = told_by_launcher(interpreter.read(prepared.probes))
+    pressed = stopping.is_pressed(ended)
+    settled = prepared.checkouts.settle(environment, prepared.inputs)
     return Observed(
         origin="live",
         invocation=_invocation(request, prepared, environment),
@@ -104,38 +77,67 @@ def _observe(request: Request, prepared: Prepared, ended: Ended) -> Observed:
             signal=ended.signal,
             complete=False,
             host=platform.node(),
-            launcher=launcher.observe(request.environment, prepared.secrets),
+            launcher=launcher.observe({**told, **request.environment}, prepared.secrets),
             resources=ended.resources,
             streams=ended.streams,
         ),
         environment=environment,
-        sources=_look_again(request.directory, prepared),
+        sources=settled.sources,
         secrets=prepared.secrets,
         logs={name: path for name, path in (("stdout", ended.stdout), ("stderr", ended.stderr)) if path is not None},
-        findings=(*prepared.findings, *_ending(ended)),
+        findings=(*prepared.findings, *settled.findings, *stopping.ending(ended, request.environment)),
+        called=_called(request, pressed=pressed),
+        doubtful=stopping.was_stopped(ended) and isinstance(prepared.harness, Script),
+        private=request.private,
+        media=partial(
+            media.read, prepared.probes, directory=request.directory, may_read=0 if pressed else media.MOST_READ
+        ),
         reproduces=request.reproduces,
     )
 
 
-def _runs(prepared: Prepared) -> tuple[list[FoundRun | None], tuple[Finding, ...]]:
-    found = outputs.new_runs(prepared.harness, prepared.places, prepared.before)
-    if found:
-        return list(found), ()
-    remains, too_many = outputs.left_behind(prepared.places, prepared.before)
-    return [remains], (finding("W317", "harness", f"{too_many} files"),) if too_many else ()
+def _called(request: Request, *, pressed: bool) -> Called:
+    """Say how the run was called; where time presses, little of it may go into reading models and data."""
+    limits = Limits(seconds_reading=_READING_WHEN_PRESSED) if pressed else Limits()
+    return Called(
+        argv=request.argv,
+        directory=request.directory,
+        environ=request.environment,
+        home=request.home,
+        digester=Digester(limits),
+    )
 
 
-def _finish(request: Request, prepared: Prepared, ended: Ended) -> tuple[tuple[Publication, ...], Folding]:
+def _publish(request: Request, prepared: Prepared, ended: Ended) -> tuple[Publication, ...]:
+    runs, remarks = runs_of(prepared, request.directory)
     observed = _observe(request, prepared, ended)
     published: list[Publication] = []
-    runs, remarks = _runs(prepared)
+    sealed: dict[str, str] = {}
     observed = dataclasses.replace(observed, findings=(*observed.findings, *remarks))
-    for run in runs:
+    for harness, run in runs:
         staged = stage(prepared.archive, {"description": f"bundle of `{Path(request.argv[0]).name}`"})
-        assemble(staged / BAG, observed, prepared.harness, run, request.label, scratch=prepared.staging / "scratch")
+        made = assemble(staged / BAG, observed, harness, run, request.label, scratch=prepared.staging / "scratch")
+        sealed[unfinished.run_key(run)] = made.bundle_id
+        with contextlib.suppress(Exception):
+            unfinished.note_sealed(prepared.archive, prepared.staging, sealed)
         published.append(publish(prepared.archive, staged))
-    shutil.rmtree(prepared.staging, ignore_errors=True)
-    return tuple(published), fold(prepared.archive)
+    remove(prepared.staging)
+    return tuple(published)
+
+
+def _register(
+    request: Request, prepared: Prepared, ended: Ended, published: tuple[Publication, ...], quiet: Quiet
+) -> Folding:
+    """Register what was published, unless it was asked to be left, or time presses.
+
+    Registering reads each bundle once more and runs git, whose lock would be left behind by a kill.
+    """
+    ids = tuple(publication.bundle_id for publication in published if publication.new)
+    if request.defer:
+        return Folding(left=ids, reason=DEFERRED, deferred=True)
+    if stopping.is_pressed(ended) or quiet.asked():
+        return Folding(left=ids, reason="it was asked to stop")
+    return fold(prepared.archive)
 
 
 def capture_command(
@@ -164,6 +166,21 @@ def capture_command(
         warn(failure)
         ended = process.run(request.argv, environment=request.environment, directory=_directory(request), logs=None)
         return Outcome(ended=ended, failure=failure, places=_places(request))
+    with undisturbed(last=last) as quiet:
+        try:
+            return _run_and_capture(request, prepared, quiet)
+        finally:
+            prepared.checkouts.stop()
+
+
+def _run_and_capture(request: Request, prepared: Prepared, quiet: Quiet) -> Outcome:
+    with contextlib.suppress(Exception):  # it is for a case that may never come
+        unfinished.note_begun(request, prepared)
+
+    def has_started(pid: int) -> None:
+        quiet.begin()
+        _note_process(prepared, pid)
+
     try:
         environment = interpreter.child_environment(request.environment, prepared.probes)
         ended = process.run(
@@ -171,14 +188,17 @@ def capture_command(
             environment=environment,
             directory=_directory(request),
             logs=prepared.logs,
-            started_as=partial(_note_process, prepared),
+            started_as=has_started,
         )
     except CannotStartError:
-        shutil.rmtree(prepared.staging, ignore_errors=True)
+        remove(prepared.staging)
         raise
+    quiet.hold()
     try:
-        with _undisturbed(last=last):
-            published, folding = _finish(request, prepared, ended)
+        with contextlib.suppress(Exception):
+            unfinished.note_over(prepared, ended)
+        published = _publish(request, prepared, ended)
+        folding = _register(request, prepared, ended, published, quiet)
     except KeyboardInterrupt:
         return Outcome(ended=ended, failure=CaptureError("interrupted"), places=tuple(prepared.places))
     except Exception as error:  # noqa: BLE001 - the evaluation is over and keeps its status; the failure is told
@@ -186,30 +206,11 @@ def capture_command(
     return Outcome(ended=ended, published=published, folding=folding, places=tuple(prepared.places))
 
 
-@contextmanager
-def _undisturbed(*, last: bool) -> Iterator[None]:
-    """Let no request to end, such as a scheduler sends to every process of a job, cut the last seconds short.
-
-    An interrupt from the keyboard still does. With `last`, none is heeded afterwards either, that one included.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        if last:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-        else:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
 def _note_process(prepared: Prepared, pid: int) -> None:
     # Should reprokit be killed, the evaluation still writes into the staging folder: nobody may clear it away then.
     with contextlib.suppress(ReprokitError, OSError):
         record_evaluation(prepared.archive, prepared.staging, pid)
+    prepared.checkouts.watch()
 
 
 def _directory(request: Request) -> Path | None:

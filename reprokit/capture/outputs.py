@@ -49,10 +49,14 @@ def snapshot(places: Sequence[Path]) -> Snapshot:
     """Remember each file at some places by inode, size and time of change (nanoseconds).
 
     A place that is a folder stands for all below it; one that is, or is to be, a file stands for the files beside it
-    whose names begin as its own does.
+    whose names begin as its own does, and for what it leads to when it is a link.
     """
     seen: Snapshot = {}
     for place in places:
+        if place.is_symlink() and place.is_file():
+            # Somebody named this link: unlike those that lie about, it is followed.
+            status = place.stat()
+            seen[os.path.realpath(place)] = (status.st_ino, status.st_size, status.st_mtime_ns)
         for entry in _below(place) if _is_folder(place) else _beside(place):
             status = entry.stat(follow_symlinks=False)
             seen[entry.path] = (status.st_ino, status.st_size, status.st_mtime_ns)

@@ -28,6 +28,7 @@ def as_digests(sample: Sample) -> Sample:
         target_digest=sample.target_digest or _digest(sample.target),
         responses=[],
         responses_digest=_digest(sample.responses or None),
+        media=[msgspec.structs.replace(medium, name=None) for medium in sample.media],
         answer=None,
         answer_digest=_digest(sample.answer),
         extra={},

@@ -20,7 +20,7 @@ from typing import NoReturn
 from reprokit import clock
 from reprokit.bundle.finding import Finding
 from reprokit.capture import launch, signals, streams
-from reprokit.capture.signals import Held
+from reprokit.capture.signals import Held, StopRequest
 
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1024
 _SHELL_SIGNAL_BASE = 128
@@ -34,7 +34,7 @@ class Ended:
     `streams` says how stdout and stderr were recorded (as in `Run.streams`); `stdout` and `stderr` are their logs,
     where there are any. `resources` holds user_seconds, system_seconds and peak_memory_bytes of the command and the
     descendants it waited for; the last is left out of a command that needed less memory than we do, because the kernel
-    counts ours as its own up to its exec.
+    counts ours as its own up to its exec. `asked` are the signals that asked it to end while it ran.
     """
 
     exit_code: int | None
@@ -46,6 +46,7 @@ class Ended:
     stderr: Path | None = None
     resources: dict[str, float] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    asked: tuple[StopRequest, ...] = ()
 
 
 def run(
@@ -72,21 +73,22 @@ def run(
         prepared = streams.prepare(logs) if logs is not None else ()
         started, child = _start(argv, environment, directory, prepared, held)
         started_as(child)
-        status, usage = signals.wait_for(child, held, partial(streams.resize, prepared))
+        over = signals.wait_for(child, held, partial(streams.resize, prepared))
         ended = clock.text(clock.now())
         recorded = streams.finish(prepared, held)
     finally:
         signals.release(held)
     return Ended(
-        exit_code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
-        signal=signals.name_of(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None,
+        exit_code=os.WEXITSTATUS(over.status) if os.WIFEXITED(over.status) else None,
+        signal=signals.name_of(os.WTERMSIG(over.status)) if os.WIFSIGNALED(over.status) else None,
         started=started,
         ended=ended,
         streams=recorded.how,
         stdout=recorded.logs.get("stdout"),
         stderr=recorded.logs.get("stderr"),
-        resources=_resources(usage),
+        resources=_resources(over.usage),
         findings=recorded.findings,
+        asked=over.asked,
     )
 
 

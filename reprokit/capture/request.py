@@ -10,15 +10,17 @@ from reprokit.archive.publication import Publication
 from reprokit.archive.registration import Folding
 from reprokit.bundle.writing import Label
 from reprokit.capture.process import Ended
+from reprokit.harnesses.script_fields import STANDARD, Fields
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What is to be run and captured.
 
-    `environment` and `home` are the caller's, `results` and `samples` name the files of a script, `harness` an adapter
-    by name; `reproduces` is the identity of the bundle that this run reproduces. With `private`, samples are kept as
-    digests only. With `defer`, the bundle is published and left for another process to register.
+    `environment` and `home` are the caller's, `results` and `samples` name the files of a script and `fields` the keys
+    of its samples, `harness` an adapter by name; `reproduces` is the identity of the bundle that this run reproduces.
+    With `private`, samples are kept as digests only. With `defer`, the bundle is published and left for another process
+    to register.
     """
 
     argv: tuple[str, ...]
@@ -29,6 +31,7 @@ class Request:
     harness: str | None = None
     results: Path | None = None
     samples: tuple[Path, ...] = ()
+    fields: Fields = STANDARD
     reproduces: str | None = None
     private: bool = False
     defer: bool = False

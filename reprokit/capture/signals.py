@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from reprokit import clock
+
 _NAMED = (
     "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGTSTP", "SIGWINCH",
 )  # fmt: skip
@@ -34,6 +36,27 @@ class Held:
 
     signals: frozenset[int]
     before: frozenset[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StopRequest:
+    """A signal that asked the evaluation to end while it ran: its name, and when it came (UTC).
+
+    `by_process` is false for what the keys of a terminal send.
+    """
+
+    signal: str
+    time: str
+    by_process: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Over:
+    """How a child ended: its wait status, the resources its tree used, and who asked it to end while it ran."""
+
+    status: int
+    usage: resource.struct_rusage
+    asked: tuple[StopRequest, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +98,8 @@ def interrupted(held: Held) -> bool:
     return asked
 
 
-def wait_for(child: int, held: Held, resize: Callable[[], None]) -> tuple[int, resource.struct_rusage]:
-    """Wait until the child is over, passing signals on; give its wait status and the resources its tree used.
+def wait_for(child: int, held: Held, resize: Callable[[], None]) -> Over:
+    """Wait until the child is over, passing signals on.
 
     `resize` is called when the window's size changed, before the child is told.
     """
@@ -84,8 +107,10 @@ def wait_for(child: int, held: Held, resize: Callable[[], None]) -> tuple[int, r
     while True:
         pid, status, usage = os.wait4(child, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         if pid and (os.WIFEXITED(status) or os.WIFSIGNALED(status)):
-            interrupted(held)  # what came while it ran was meant for it, and must not hit what we do next
-            return status, usage
+            # What came while it ran was meant for it, and must not hit what we do next.
+            while left := _next(held, 0):
+                watch.note(left)
+            return Over(status=status, usage=usage, asked=tuple(watch.asked))
         if pid:
             watch.notice(status)
         elif caught := _next(held, _FALLBACK_WAKE_UP):
@@ -101,6 +126,15 @@ class _Watch:
         self._stopped = False
         self._asked_to_stop = False
         self._is_leader = os.getsid(0) == os.getpid()
+        self.asked: list[StopRequest] = []
+
+    def note(self, caught: _Caught) -> None:
+        """Note a request to end."""
+        if caught.number in _INTERRUPTS:
+            request = StopRequest(
+                signal=name_of(caught.number), time=clock.text(clock.now()), by_process=caught.by_process
+            )
+            self.asked.append(request)
 
     def notice(self, status: int) -> None:
         """Note that the child has stopped or goes on."""
@@ -119,6 +153,7 @@ class _Watch:
 
     def take(self, caught: _Caught) -> None:
         """Pass a signal on when the child has not had it."""
+        self.note(caught)
         match caught.number:
             case signal.SIGCHLD:
                 return

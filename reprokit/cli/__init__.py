@@ -21,8 +21,14 @@ COMMANDS = {
     "capture": "Run an evaluation and keep it as a bundle.",
     "list": "List the bundles of the archive.",
     "show": "Show what a bundle holds.",
+    "tag": "Give bundles tags, names and notes, or take them away.",
     "status": "Say how the archive is doing, and what is unfinished.",
     "validate": "Prove that bundles are whole: every byte, every record.",
+    "sync": "Finish what captures left for later: registering, locks, what was cut short.",
+    "push": "Send bundles to a DVC remote, and check that they arrived.",
+    "pull": "Get bundles from a DVC remote, and prove them.",
+    "doctor": "Say whether this machine and the archive are fit.",
+    "gc": "Remove what no bundle of the archive needs any more.",
     "reproduce": "Rebuild a bundle's run, run it again, and compare.",
     "diff": "Say what differs between two bundles.",
 }
@@ -68,7 +74,7 @@ def commands(context: click.Context) -> None:
     Put `reprokit capture --` in front of the command you already use. The run comes out as a sealed bundle that anyone
     can check with sha256sum, and that can be reproduced and compared years later.
     """
-    if context.invoked_subcommand not in {"capture", "reproduce"}:
+    if context.invoked_subcommand not in {"capture", "reproduce", "sync", "push", "pull"}:
         # These only print: when the reader is gone, as behind `| head`, they end as any such program does.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 

@@ -5,25 +5,22 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from reprokit.archive.publication import Publication
-from reprokit.archive.registration import Folding
-from reprokit.bundle.reading import open_bundle
+from reprokit.archive.location import Archive
 from reprokit.bundle.writing import Label
 from reprokit.capture import process
-from reprokit.capture.finished import capture_finished, find_runs
 from reprokit.capture.live import capture_command
+from reprokit.capture.mapping import Mapping, known_names, read_mappings
 from reprokit.capture.request import Outcome, Request
+from reprokit.capture.wishes import DIGEST, Evaluator, Wishes, check_harness, evaluator, read_wishes, split_samples
+from reprokit.cli.finished_runs import Finished, capture_finished, tell_folding, tell_publication
 from reprokit.cli.messages import explain_failure, say
-from reprokit.cli.options import archive_option, counted, find_archive
+from reprokit.cli.options import archive_option, find_archive, json_option
 from reprokit.errors import ExitCode, ReprokitError, UsageError
-from reprokit.harnesses import table
-from reprokit.probes import secrets
-
-HARNESSES = [*(harness.name for harness in table.HARNESSES), "script"]
 
 
 @click.command(
@@ -32,32 +29,54 @@ HARNESSES = [*(harness.name for harness in table.HARNESSES), "script"]
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
 )
 @click.option("--from", "finished", type=click.Path(path_type=Path), help="Capture outputs that already exist instead.")
+@click.option("--recursive", is_flag=True, help="With --from: a table of all runs; refuse bad ones, resume, go on.")
+@click.option("--dry-run", is_flag=True, help="With --from: say what would be captured, and write nothing.")
 @click.option("--name", help="What to call the bundle.")
 @click.option("--tag", "tags", multiple=True, help="A label to find it by. May be given more than once.")
 @click.option("--note", help="A line about it.")
-@click.option("--harness", type=click.Choice(HARNESSES), help="Who evaluates, when it cannot be seen.")
+@click.option(
+    "--harness",
+    metavar="NAME",
+    help=f"Who evaluates, when it cannot be seen: {', '.join(known_names(()))}, or a mapping of reprokit.toml.",
+)
 @click.option("--results", type=click.Path(path_type=Path), help="The metrics file that your own program writes.")
-@click.option("--samples", multiple=True, type=click.Path(path_type=Path), help="A samples file that it writes.")
+@click.option(
+    "--samples",
+    multiple=True,
+    metavar="FILE|digest|full",
+    help="A samples file that it writes; or `digest`: keep samples, of any harness, as digests only.",
+)
+@click.option("--defer/--no-defer", default=None, help="Publish the bundle, and leave registering to `reprokit sync`.")
 @click.option("--strict", is_flag=True, help="Exit with 23 when the evaluation succeeds and its capture does not.")
 @archive_option
+@json_option
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND...")
 def command(
     finished: Path | None,
+    recursive: bool,
+    dry_run: bool,
     name: str | None,
     tags: tuple[str, ...],
     note: str | None,
     harness: str | None,
     results: Path | None,
-    samples: tuple[Path, ...],
+    samples: tuple[str, ...],
+    defer: bool | None,
     strict: bool,
     archive: Path | None,
+    as_json: bool,
     argv: tuple[str, ...],
 ) -> int:
     """Run COMMAND and keep the run as a sealed bundle: results, samples, environment, git state, invocation.
 
     The command's input, output, signals and exit status are its own, whatever happens to the capture: reprokit exits
     with the command's status, or 125 when it could not be started. lm-eval and lmms-eval are recognised; for a program
-    of your own, name the files it writes.
+    of your own, name the files it writes, or let a `reprokit.toml` name them.
+
+    With --from nothing runs: every finished run below the folder is captured as it is, and nothing of today's machine
+    goes into it. --recursive is for trees of old folders: a run that is damaged, has no results, holds a secret or is
+    still being written is refused and told, none stops the others, a second call goes on where the first ended, and all
+    is committed at once. It exits with 1 when a run was refused.
 
     \b
     Examples:
@@ -65,31 +84,121 @@ def command(
           --output_path out --log_samples
       reprokit capture --results metrics.json --samples predictions.jsonl -- python evaluate.py
       reprokit capture --from out --tag paper
+      reprokit capture --from /data/old --recursive --dry-run
     """
+    _check_usage(finished, argv, only_finished=recursive or dry_run or as_json)
+    files, kept = split_samples(samples)
     label = Label(name=name, tags=tags, note=note)
+    flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer)
+    if finished is not None:
+        wishes, mappings = flags.over(read_wishes(_directory(), os.environ)), read_mappings(_directory())
+        check_harness(harness, mappings)
+        return capture_finished(
+            Finished(
+                place=finished,
+                recursive=recursive,
+                dry=dry_run,
+                harness=harness,
+                results=results,
+                samples=files,
+                mappings=mappings,
+                wishes=wishes,
+                label=label,
+            ),
+            archive,
+            home=_home(),
+            as_json=as_json,
+        )
+    return _run(argv, flags, label, archive, strict=strict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Flags:
+    """What was said of the capture on the command line."""
+
+    harness: str | None
+    results: Path | None
+    samples: tuple[Path, ...]
+    kept: str | None
+    defer: bool | None
+
+    def over(self, wishes: Wishes) -> Wishes:
+        """Put the flags above what the environment and the settings wish."""
+        return replace(
+            wishes,
+            private=wishes.private if self.kept is None else self.kept == DIGEST,
+            defer=wishes.defer if self.defer is None else self.defer,
+        )
+
+
+def _check_usage(finished: Path | None, argv: tuple[str, ...], *, only_finished: bool) -> None:
     if finished is not None and argv:
         raise UsageError("capture takes a command or `--from`, not both", hint="see `reprokit capture --help`")
     if finished is None and not argv:
         raise UsageError("capture needs a command after `--`, or `--from`", hint="see `reprokit capture --help`")
-    if finished is not None:
-        return _from(finished, harness, results, samples, label, archive)
-    request = Request(
-        argv=argv,
-        directory=_directory(),
-        environment=dict(os.environ),
-        home=_home(),
-        label=label,
-        harness=harness,
-        results=results,
-        samples=samples,
-    )
-    outcome = capture_command(request, lambda: find_archive(archive, create=True), _warn, last=True)
+    if finished is None and only_finished:
+        raise UsageError(
+            "`--recursive`, `--dry-run` and `--json` go with `--from`", hint="see `reprokit capture --help`"
+        )
+
+
+def _run(argv: tuple[str, ...], flags: _Flags, label: Label, archive: Path | None, *, strict: bool) -> int:
+    request, mistake = _request(argv, flags, label)
+
+    def found_archive() -> Archive:
+        # Settings that cannot be followed must not keep the evaluation from running.
+        if mistake is not None:
+            raise mistake
+        return find_archive(archive, create=True)
+
+    outcome = capture_command(request, found_archive, _warn, last=True)
     # Its status is settled: nothing that happens while it is told may change it.
     with suppress(Exception, KeyboardInterrupt):
         _tell(outcome, request)
     if not strict or outcome.failure is None or outcome.ended.exit_code != 0:
         process.exit_like(outcome.ended)
     return ExitCode.CAPTURE_FAILED
+
+
+def _request(argv: tuple[str, ...], flags: _Flags, label: Label) -> tuple[Request, ReprokitError | None]:
+    """Make the request, and tell what is wrong with the settings, if anything is."""
+    mistake: ReprokitError | None = None
+    try:
+        mappings = read_mappings(_directory())
+        wishes = read_wishes(_directory(), os.environ)
+        chosen = _evaluator(argv, flags, wishes, mappings)
+    except ReprokitError as error:
+        # A flag is the caller's, and a mistake in it is told before anything runs.
+        if flags.harness is not None:
+            raise
+        mistake, wishes = error, Wishes()
+        chosen = _evaluator(argv, flags, wishes, ())
+    wishes = flags.over(wishes)
+    request = Request(
+        argv=argv,
+        directory=_directory(),
+        environment=dict(os.environ),
+        home=_home(),
+        label=label,
+        harness=chosen.harness,
+        results=chosen.results,
+        samples=chosen.samples,
+        fields=chosen.fields,
+        private=wishes.private,
+        defer=wishes.defer,
+    )
+    return request, mistake
+
+
+def _evaluator(argv: tuple[str, ...], flags: _Flags, wishes: Wishes, mappings: tuple[Mapping, ...]) -> Evaluator:
+    return evaluator(
+        argv,
+        harness=flags.harness,
+        results=flags.results,
+        samples=flags.samples,
+        wishes=wishes,
+        mappings=mappings,
+    )
 
 
 def _directory() -> Path:
@@ -108,41 +217,6 @@ def _home() -> Path:
         return Path("/")
 
 
-def _from(
-    place: Path,
-    harness: str | None,
-    results: Path | None,
-    samples: tuple[Path, ...],
-    label: Label,
-    archive: Path | None,
-) -> int:
-    runs = find_runs(place, harness=harness, results=results, samples=samples)
-    known = secrets.collect(os.environ, _home())
-    folding = capture_finished(
-        find_archive(archive, create=True), runs, secrets=known, label=label, told=_tell_publication
-    )
-    _tell_folding(folding)
-    return ExitCode.FINE
-
-
-def _tell_publication(publication: Publication) -> None:
-    if not publication.new:
-        say(f"reprokit: already captured as {publication.bundle_id}; its name, tags and note stay as they are")
-        return
-    bundle = open_bundle(publication.path)
-    tasks = [task for task in bundle.results.tasks if task.samples_file]
-    count = sum(task.samples_saved for task in tasks)
-    say(f"reprokit: captured {publication.bundle_id}")
-    say(f"  {counted(len(bundle.results.metrics), 'metric')}, {counted(count, 'sample')}, in {publication.path}")
-    for each in bundle.record.findings:
-        say(f"  {each.code} {each.where}: {each.message}")
-
-
-def _tell_folding(folding: Folding | None) -> None:
-    if folding is not None and folding.left:
-        say(f"reprokit: published, not yet committed: {folding.reason}; the next command does it")
-
-
 def _warn(failure: Exception | None) -> None:
     reason = failure.message if isinstance(failure, ReprokitError) else failure
     say(f"reprokit: WARNING: this run will not be captured: {reason}")
@@ -150,7 +224,7 @@ def _warn(failure: Exception | None) -> None:
 
 def _later(outcome: Outcome, request: Request) -> str:
     """Write the command that captures the outputs later."""
-    words = ["reprokit", "capture", "--from"]
+    words = ["reprokit", "capture", *(["--samples", DIGEST] if request.private else []), "--from"]
     if request.results is None and not request.samples:
         return shlex.join([*words, str(outcome.places[0]) if outcome.places else "DIR"])
     words.append(".")
@@ -163,8 +237,8 @@ def _later(outcome: Outcome, request: Request) -> str:
 
 def _tell(outcome: Outcome, request: Request) -> None:
     for publication in outcome.published:
-        _tell_publication(publication)
-    _tell_folding(outcome.folding)
+        tell_publication(publication)
+    tell_folding(outcome.folding)
     if outcome.failure is None:
         return
     say("reprokit: the evaluation ran and its outputs are where it wrote them, but it was NOT captured")

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from reprokit.archive import catalog
+from reprokit.archive import tags as labels
 from reprokit.archive.catalog import Entry, MetricSummary
 from reprokit.archive.registration import fold
 from reprokit.bundle.values import NotScored, Unknown
@@ -56,10 +57,8 @@ def command(tags: tuple[str, ...], model: str | None, harness: str | None, archi
     fold(place)
     entries = [
         entry
-        for entry in catalog.entries(place)
-        if set(tags) <= set(entry.tags)
-        and (model is None or any(model in each.name for each in entry.models))
-        and harness in {None, entry.harness}
+        for entry in labels.entries(place, tags)
+        if (model is None or any(model in each.name for each in entry.models)) and harness in {None, entry.harness}
     ]
     if as_json:
         print_json(entries)

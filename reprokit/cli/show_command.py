@@ -10,14 +10,17 @@ import click
 from msgspec import Struct
 
 from reprokit import clock
+from reprokit.archive import tags
 from reprokit.bundle import canonical
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.readme import written
 from reprokit.bundle.record import Record
 from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import Unknown
+from reprokit.bundle.writing import Label
 from reprokit.cli.messages import visible
-from reprokit.cli.options import archive_option, find_bundle, json_option, print_json, score, table
+from reprokit.cli.options import archive_option, find_archive, find_bundle, json_option, print_json, score, table
+from reprokit.errors import NotFoundError
 
 _SAMPLES = 5
 
@@ -63,13 +66,26 @@ def _sources(record: Record) -> Iterator[tuple[str, str]]:
         yield "source", f"{source.name} at {(source.commit or 'no commit')[:12]}{state}"
 
 
-def _facts(bundle: Bundle) -> Iterator[tuple[str, str]]:
+def _label(bundle: Bundle, named: Path | None) -> Label:
+    """Give the labels that a bundle has now, or those of its capture where it lies in no archive."""
+    info = bundle.info
+    given = Label(name=info.name, tags=info.tags, note=info.note)
+    try:
+        place = find_archive(named)
+    except NotFoundError:
+        return given
+    if bundle.path.resolve() != place.payload(info.bundle_id).resolve():
+        return given
+    return tags.label(place, info.bundle_id)
+
+
+def _facts(bundle: Bundle, label: Label) -> Iterator[tuple[str, str]]:
     record, info = bundle.record, bundle.info
     argv = record.invocation.argv
     yield "bundle", info.bundle_id
     yield "path", str(bundle.path)
     yield "identity", bundle.identity
-    for name, value in (("name", info.name), ("tags", ", ".join(info.tags)), ("note", info.note)):
+    for name, value in (("name", label.name), ("tags", ", ".join(label.tags)), ("note", label.note)):
         if value:
             yield name, value
     yield "command", _known(argv) if isinstance(argv, Unknown) else " ".join(written(each) for each in argv)
@@ -93,8 +109,8 @@ def _metric_row(metric: Metric) -> tuple[str, ...]:
     )
 
 
-def _lines(bundle: Bundle) -> Iterator[str]:
-    for name, text in _facts(bundle):
+def _lines(bundle: Bundle, label: Label) -> Iterator[str]:
+    for name, text in _facts(bundle, label):
         yield f"{name:<12} {visible(text)}"
     rows = [_metric_row(metric) for metric in bundle.results.metrics]
     if rows:
@@ -133,6 +149,7 @@ def command(reference: str, task: str | None, all_samples: bool, archive: Path |
         for sample in samples if all_samples else islice(samples, _SAMPLES):
             click.echo(canonical.line(sample).decode())
         return
+    label = _label(bundle, archive)
     if as_json:
         info = bundle.info
         shown = Shown(
@@ -140,13 +157,13 @@ def command(reference: str, task: str | None, all_samples: bool, archive: Path |
             identity=bundle.identity,
             path=str(bundle.path),
             captured=info.bagging_date,
-            name=info.name,
-            tags=list(info.tags),
-            note=info.note,
+            name=label.name,
+            tags=list(label.tags),
+            note=label.note,
             record=bundle.record,
             results=bundle.results,
         )
         print_json(shown)
         return
-    for line in _lines(bundle):
+    for line in _lines(bundle, label):
         click.echo(line)

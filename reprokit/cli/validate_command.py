@@ -54,8 +54,9 @@ def _check_all(archive: Archive) -> Iterator[Checked]:
             yield _check(path, archive)
         except Exception as error:  # noqa: BLE001 - a foreign bundle that trips the check must not hide damage in others
             yield Checked(bundle=each, path=str(path), findings=[], error=_reason(error))
-    for path, stray in archive_validation.check_strays(archive):
-        yield Checked(bundle=path.name, path=str(path), findings=[stray])
+    for check in (archive_validation.check_strays, archive_validation.check_ledger):
+        for path, found in check(archive):
+            yield Checked(bundle=path.name, path=str(path), findings=[found])
     yield from _check_absent(archive, absent)
 
 

@@ -36,8 +36,8 @@ class Key(NamedTuple):
 class Fingerprint(Struct, frozen=True, kw_only=True, gc=False):
     """One sample, reduced.
 
-    `pieces` holds, in fixed places of 12 bytes each, digests of: document digest, document, prompt digest, prompt,
-    target digest, target, responses, answer. A piece of zeros stands for what was not saved.
+    `pieces` holds, in fixed places of 12 bytes each, digests of: document digest, document, media, prompt digest,
+    prompt, target digest, target, responses, answer. A piece of zeros stands for what was not saved.
     """
 
     key: Key
@@ -47,11 +47,11 @@ class Fingerprint(Struct, frozen=True, kw_only=True, gc=False):
 
 # The pieces that speak for each stage.
 _PIECES: dict[Stage, tuple[int, ...]] = {
-    "document": (0, 1),
-    "prompt": (2, 3),
-    "target": (4, 5),
-    "response": (6,),
-    "answer": (7,),
+    "document": (0, 1, 2),
+    "prompt": (3, 4),
+    "target": (5, 6),
+    "response": (7,),
+    "answer": (8,),
 }
 _SPANS = {stage: slice(pieces[0] * _WIDTH, (pieces[-1] + 1) * _WIDTH) for stage, pieces in _PIECES.items()}
 
@@ -112,11 +112,18 @@ def _piece_or(digest: str | None, value: Json) -> bytes:
     return _piece(value) if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))[:_WIDTH]
 
 
+def _media(sample: Sample) -> list[str] | None:
+    """List the digests of a sample's pictures and sounds; `None` unless all are known."""
+    digests = [medium.digest for medium in sample.media if isinstance(medium.digest, str)]
+    return digests if digests and len(digests) == len(sample.media) else None
+
+
 def fingerprint(sample: Sample, occurrence: int) -> Fingerprint:
     """Reduce a sample. Nothing of its texts is kept."""
     pieces = (
         _piece(sample.document_digest),
         _piece(sample.document),
+        _piece(_media(sample)),
         _piece(sample.prompt_digest),
         _piece(sample.prompt),
         _piece(sample.target_digest),

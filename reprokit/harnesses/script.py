@@ -24,6 +24,7 @@ from reprokit.harnesses.found_files import absolute, sample_files, where
 from reprokit.harnesses.interface import FoundRun, Reading
 from reprokit.harnesses.model_names import short
 from reprokit.harnesses.sample_lines import Repeats
+from reprokit.harnesses.script_fields import STANDARD, Fields
 from reprokit.harnesses.script_results import Said, nothing_said, read_results
 from reprokit.harnesses.script_sample import records, sample_of, task_of
 
@@ -34,13 +35,15 @@ class Script:
     Args:
         results: the file of results, if any.
         samples: the files of samples.
+        fields: the keys under which the samples hold what we look for.
     """
 
     name = "script"
 
-    def __init__(self, results: Path | None = None, samples: Sequence[Path] = ()) -> None:
+    def __init__(self, results: Path | None = None, samples: Sequence[Path] = (), *, fields: Fields = STANDARD) -> None:
         self.results = results
         self.samples_named = tuple(samples)
+        self.fields = fields
 
     def recognises(self, argv: Sequence[str]) -> bool:
         """Recognise nothing: that a command is a script is for the user to say."""
@@ -54,10 +57,11 @@ class Script:
     def find(self, places: Sequence[Path]) -> list[FoundRun]:
         """Find the one run: the named files that are there, with paths from the deepest folder that holds them all.
 
-        A named file is looked for among the places, which may spell it out, before it is taken as it was named.
+        A named file is looked for among the places, which may spell it out, before it is taken as it was named. A
+        link that somebody named is followed: the file it leads to is the run's.
         """
-        results = _placed(self.results, places) if self.results else None
-        samples = [_placed(path, places) for path in self.samples_named]
+        results = _followed(_placed(self.results, places)) if self.results else None
+        samples = [_followed(_placed(path, places)) for path in self.samples_named]
         there = list(dict.fromkeys(path for path in (results, *samples) if path and _is_file(path)))
         if not there:
             return []
@@ -79,11 +83,11 @@ class Script:
         than its results say.
         """
         said = _said(run)
-        counted = _count(run, said)
+        counted = _count(run, said, self.fields)
         files = counted.files
         stored = sample_files(dict.fromkeys([*said.tasks, *files]))
         tasks: list[Task] = []
-        findings = list(said.findings)
+        findings = [*said.findings, *counted.findings]
         for name in stored:
             saved = counted.records[name]
             claimed = said.counts.get(name)
@@ -126,10 +130,10 @@ class Script:
                 if isinstance(record, Finding):
                     yield from told.damage(record)
                     continue
-                named = task_of(record.value, told.default)
+                named = task_of(record.value, told.default, self.fields)
                 yield from told.first_record(named)
                 if named == task:
-                    yield sample_of(task, record, metrics, repeats)
+                    yield sample_of(task, record, metrics, repeats, self.fields)
             yield from told.end()
             yield from repeats.findings()
 
@@ -169,12 +173,14 @@ class _Counted:
     records: Counter[str]
     files: dict[str, PurePosixPath]
     whole: bool
+    findings: list[Finding]
 
 
-def _count(run: FoundRun, said: Said) -> _Counted:
+def _count(run: FoundRun, said: Said, fields: Fields) -> _Counted:
     counts: Counter[str] = Counter()
     files: dict[str, PurePosixPath] = {}
     whole = True
+    missing = {key: member for member, key in fields.expected()}
     for path in run.samples:
         default = said.default_task(path)
         usable = 0
@@ -183,13 +189,16 @@ def _count(run: FoundRun, said: Said) -> _Counted:
                 whole = False
                 continue
             usable += 1
-            task = task_of(record.value, default)
+            for key in [key for key in missing if key in record.value]:
+                del missing[key]
+            task = task_of(record.value, default, fields)
             counts[task] += 1
             files.setdefault(task, path)
         if not usable:
             counts[default] += 0
             files.setdefault(default, path)
-    return _Counted(records=counts, files=files, whole=whole)
+    unseen = [finding("W350", member, f"`{key}`") for key, member in missing.items()] if counts.total() else []
+    return _Counted(records=counts, files=files, whole=whole, findings=unseen)
 
 
 def _said(run: FoundRun) -> Said:
@@ -216,6 +225,10 @@ def _is_file(path: Path) -> bool:
 def _placed(path: Path, places: Sequence[Path]) -> Path:
     tail = path.parts
     return next((place for place in places if place.parts[-len(tail) :] == tail), path)
+
+
+def _followed(path: Path) -> Path:
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path  # noqa: PTH114 - neither ever raises
 
 
 def _common_folder(files: Sequence[Path]) -> Path:

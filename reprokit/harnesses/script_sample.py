@@ -4,7 +4,8 @@ For each member the first of these keys that is there counts; the others, and ev
 
 - `id`: `id`, `sample_id`, `doc_id`, `index`, `idx`, `question_id`; without any, the place in the file, from 0
 - `task`: `task`; without it, the only task of the results, else one called like the file
-- `epoch`: `epoch`, `repeat`, from 1; without it, the same id again is the next epoch, and a finding tells of it
+- `epoch`: `epoch`, `repeat`, from 1; without it, the same id again is the next epoch, and a finding tells of it. One
+  that is named stays as it is, even when it comes twice.
 - `filter`: `filter`
 - `document`: `document`, `doc`
 - `prompt`: `prompt`, `input`, `question`, `messages`
@@ -13,6 +14,8 @@ For each member the first of these keys that is there counts; the others, and ev
 - `answer`: `answer`, `extracted`, `extracted_answer`, `parsed`
 - `scores`: the tables `scores` and `metrics`, whose members are the marks; `score`, `acc`, `accuracy`, `correct`,
   `exact_match`, `passed`, `f1`; and every key that the results have a metric of. A structure stays in `extra`.
+
+A mapping in `reprokit.toml` may name other keys (see `script_fields`): then only those count for that member.
 
 A `.jsonl` file is read line by line. A list is read whole, so keep it for small runs.
 """
@@ -28,17 +31,10 @@ from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Json, Score
 from reprokit.harnesses.loose_json import DamagedError, Line, decode, is_identifier, lines
 from reprokit.harnesses.metric_table import STRUCTURE, is_table, mark
-from reprokit.harnesses.sample_lines import Repeats, filter_of
+from reprokit.harnesses.sample_lines import Repeats
+from reprokit.harnesses.script_fields import STANDARD, Fields
 
-_IDS = ("id", "sample_id", "doc_id", "index", "idx", "question_id")
-_EPOCHS = ("epoch", "repeat")
-_DOCUMENTS = ("document", "doc")
-_PROMPTS = ("prompt", "input", "question", "messages")
-_TARGETS = ("target", "answer_key", "label", "reference", "expected", "gold")
-_RESPONSES = ("responses", "resps", "response", "output", "prediction", "completion")
-_ANSWERS = ("answer", "extracted", "extracted_answer", "parsed")
 _SCORE_TABLES = ("scores", "metrics")
-_MARKS = frozenset({"score", "acc", "accuracy", "correct", "exact_match", "passed", "f1"})
 
 
 def records(path: Path, where: str) -> Iterator[Line | Finding]:
@@ -63,13 +59,13 @@ def records(path: Path, where: str) -> Iterator[Line | Finding]:
             yield finding("W302", where, f"item {number}: not a JSON object")
 
 
-def task_of(record: dict[str, Json], default: str) -> str:
+def task_of(record: dict[str, Json], default: str, fields: Fields = STANDARD) -> str:
     """Name the task of a record."""
-    task = record.get("task")
+    task = next((record[key] for key in fields.task if key in record), None)
     return str(task) if is_identifier(task) and task != "" else default
 
 
-def sample_of(task: str, line: Line, metrics: frozenset[str], repeats: Repeats) -> Sample:
+def sample_of(task: str, line: Line, metrics: frozenset[str], repeats: Repeats, fields: Fields = STANDARD) -> Sample:
     """Turn a record into a sample.
 
     Args:
@@ -77,21 +73,20 @@ def sample_of(task: str, line: Line, metrics: frozenset[str], repeats: Repeats) 
         line: the record, and where in its file it stands.
         metrics: the metrics that the results know.
         repeats: what was seen of this file before.
+        fields: the keys to look for.
     """
     left = dict(line.value)
-    left.pop("task", None)
-    extraction = filter_of(left)
-    if extraction is not None:
-        del left["filter"]
-    key = _identifier(left, line.number - 1)
-    document = _take(left, _DOCUMENTS)
-    prompt = _take(left, _PROMPTS)
-    target = _take(left, _TARGETS)
-    responses = _take(left, _RESPONSES)
+    _take(left, fields.task)
+    extraction = _filter(left, fields)
+    key = _identifier(left, line.number - 1, fields)
+    document = _take(left, fields.document)
+    prompt = _take(left, fields.prompt)
+    target = _take(left, fields.target)
+    responses = _take(left, fields.response)
     return Sample(
         task=task,
         id=key,
-        epoch=_epoch(left, line, key, extraction, repeats),
+        epoch=_epoch(left, line, key, extraction, repeats, fields),
         filter=extraction,
         document=document,
         document_digest=_digest(document),
@@ -100,8 +95,8 @@ def sample_of(task: str, line: Line, metrics: frozenset[str], repeats: Repeats) 
         target=target,
         target_digest=_digest(target),
         responses=responses if isinstance(responses, list) else [] if responses is None else [responses],
-        answer=_take(left, _ANSWERS),
-        scores=_scores(left, metrics),
+        answer=_take(left, fields.answer),
+        scores=_scores(left, metrics, fields),
         extra=left,
     )
 
@@ -119,18 +114,25 @@ def _take(left: dict[str, Json], keys: Sequence[str]) -> Json:
     return None if key is None else left.pop(key)
 
 
-def _identifier(left: dict[str, Json], place: int) -> int | str:
-    key = next((key for key in _IDS if is_identifier(left.get(key))), None)
+def _filter(left: dict[str, Json], fields: Fields) -> str | None:
+    key = next((key for key in fields.filter if isinstance(left.get(key), str)), None)
+    extraction: str | None = None if key is None else left.pop(key)
+    return extraction
+
+
+def _identifier(left: dict[str, Json], place: int, fields: Fields) -> int | str:
+    key = next((key for key in fields.id if is_identifier(left.get(key))), None)
     value: int | str = place if key is None else left.pop(key)
     return value
 
 
-def _epoch(left: dict[str, Json], line: Line, key: int | str, extraction: str | None, repeats: Repeats) -> int:
-    named = next((name for name in _EPOCHS if isinstance(left.get(name), int) and left[name] >= 1), None)
+def _epoch(
+    left: dict[str, Json], line: Line, key: int | str, extraction: str | None, repeats: Repeats, fields: Fields
+) -> int:
+    named = next((name for name in fields.epoch if isinstance(left.get(name), int) and left[name] >= 1), None)
     if named is None or isinstance(left[named], bool):
         return repeats.epoch(line, key, extraction)
     epoch: int = left.pop(named)
-    repeats.epoch(line, f"{key}, epoch {epoch}", extraction)
     return epoch
 
 
@@ -138,17 +140,18 @@ def _digest(value: Json) -> str | None:
     return None if value is None else digest(value)
 
 
-def _scores(left: dict[str, Json], metrics: frozenset[str]) -> dict[str, Score]:
+def _scores(left: dict[str, Json], metrics: frozenset[str], fields: Fields) -> dict[str, Score]:
     """Move the marks out of what is left of a record; a structure stays there too."""
     scores: dict[str, Score] = {}
-    for name in _SCORE_TABLES:
+    chosen = fields.scores if "scores" in fields.chosen else ()
+    for name in dict.fromkeys((*_SCORE_TABLES, *chosen)):
         if is_table(left.get(name)):
             table = left.pop(name)
             scores |= {key: mark(value) for key, value in table.items()}
             structures = {key: value for key, value in table.items() if scores[key] == STRUCTURE}
             if structures:
                 left[name] = structures
-    for name in sorted((metrics | _MARKS) & set(left)):
+    for name in sorted((metrics | set(fields.scores)) & set(left)):
         if name not in scores:
             scores[name] = mark(left[name])
             if scores[name] != STRUCTURE:

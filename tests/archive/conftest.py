@@ -19,7 +19,7 @@ from reprokit.bundle.values import Unknown
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home of the test's own, so that no settings of git, DVC or reprokit are met."""
-    home = tmp_path / "home"
+    home = tmp_path / "own-home"
     home.mkdir()
     for name in list(os.environ):
         if name.startswith(("GIT_", "DVC_", "XDG_", "REPROKIT_")):

@@ -258,10 +258,10 @@ def test_a_number_that_another_process_has_now_is_not_the_owner(archive):
     assert publication.clear(archive) == [staging]
 
 
-@pytest.mark.parametrize("field", ["host", "boot", "namespace"])
-def test_what_cannot_be_judged_from_here_is_left_alone(archive, field):
+@pytest.mark.parametrize("fields", [("host",), ("boot", "machine"), ("namespace",)], ids=" and ".join)
+def test_what_cannot_be_judged_from_here_is_left_alone(archive, fields):
     staging = publication.stage(archive)
-    owned_by(staging, process=msgspec.structs.replace(a_dead_process(), **{field: "elsewhere"}))
+    owned_by(staging, process=msgspec.structs.replace(a_dead_process(), **dict.fromkeys(fields, "elsewhere")))
 
     assert publication.abandoned(archive) == []
     assert publication.clear(archive) == []

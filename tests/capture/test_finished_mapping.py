@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -79,6 +81,16 @@ def test_odd_names_are_mapped(reprokit, tmp_path):
     assert samples[1].scores == {"em": 1, "f1": 0.5}
     assert samples[1].extra == {"output": "noise", "label": "noise"}
     assert not [each for each in newest(reprokit).record.findings if each.code == "W350"]
+
+
+def test_named_files_are_read_with_the_keys_of_the_mapping(reprokit, tmp_path):
+    folder = settings(tmp_path / "evals", ODD_MAPPING)
+    (folder / "run.py").write_text(ODD)
+    subprocess.run([sys.executable, "run.py"], cwd=folder, check=True)
+
+    reprokit("capture", "--from", ".", "--results", "numbers.json", "--samples", "answers.jsonl", directory=folder)
+
+    assert [sample.target for sample in newest(reprokit).samples("sums")] == ["1", "2", "3", "4"]
 
 
 def test_a_key_that_no_sample_has_is_told_and_mended_the_next_time(reprokit, tmp_path):

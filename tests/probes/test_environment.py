@@ -10,8 +10,7 @@ from reprokit.bundle import canonical
 from reprokit.bundle.environment import Environment, Interpreter, Package
 from reprokit.bundle.values import Unknown
 from reprokit.probes import environment
-from reprokit.probes.interpreter import ProcessFacts, child_environment
-from reprokit.probes.interpreter import command as behind
+from reprokit.probes.interpreter import ProcessFacts, child_environment, command, programs
 
 ENVIRON = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -234,7 +233,7 @@ def test_the_python_behind_a_script_is_found(script, tmp_path, first_lines):
         python.symlink_to(sys.executable)
     script(first_lines.format(spaced=spaced, plain=plain))
     environ = {"PATH": f"{tmp_path}{os.pathsep}/usr/bin"}
-    found = behind.behind(behind.locate("tool", environ, Path("/")), environ, tmp_path)
+    found = programs.behind(programs.locate("tool", environ, Path("/")), environ, tmp_path)
 
     assert found == (spaced if "{spaced}" in first_lines else plain)
 
@@ -244,25 +243,25 @@ def test_the_python_behind_a_script_is_found(script, tmp_path, first_lines):
     ["", "#!", "#!/bin/sh\necho\n", "#!/bin/sh\n'''exec' \"\n", "#!/usr/bin/env\n", "#!/no/such/python\n", "\x7fELF"],
 )
 def test_other_programs_have_no_python_behind_them(script, tmp_path, text):
-    assert behind.behind(script(text), ENVIRON, tmp_path) is None
+    assert programs.behind(script(text), ENVIRON, tmp_path) is None
 
 
 def test_a_program_that_is_gone_has_no_python_behind_it(tmp_path):
-    assert behind.behind(tmp_path / "gone", ENVIRON, tmp_path) is None
+    assert programs.behind(tmp_path / "gone", ENVIRON, tmp_path) is None
 
 
 def test_a_program_is_located_as_the_system_would(script, tmp_path):
     tool = script("#!/bin/sh\n")
 
-    assert behind.locate("./tool", {}, tmp_path) == tool
-    assert behind.locate("tool", {"PATH": "."}, tmp_path) == tool
-    assert behind.locate("tool", {"PATH": "/usr/bin"}, tmp_path) is None
-    assert behind.locate("./none", {}, tmp_path) is None
+    assert programs.locate("./tool", {}, tmp_path) == tool
+    assert programs.locate("tool", {"PATH": "."}, tmp_path) == tool
+    assert programs.locate("tool", {"PATH": "/usr/bin"}, tmp_path) is None
+    assert programs.locate("./none", {}, tmp_path) is None
 
 
 def test_the_path_of_the_environment_counts_for_an_interpreter_that_is_asked(tmp_path):
     environ = {**ENVIRON, "PYTHONPATH": f"relative{os.pathsep}/absolute"}
-    answer = behind.ask([sys.executable], environ, tmp_path)
+    answer = command.ask([sys.executable], environ, tmp_path)
 
     assert answer.path[:2] == (str(tmp_path / "relative"), "/absolute")
 
@@ -278,15 +277,15 @@ def test_the_path_of_the_environment_counts_for_an_interpreter_that_is_asked(tmp
     ],
 )
 def test_a_python_that_is_none_is_an_unknown_with_a_reason(script, tmp_path, monkeypatch, text, reason):
-    monkeypatch.setattr(behind, "PATIENCE", 0.5)
+    monkeypatch.setattr(command, "PATIENCE", 0.5)
     python = script(text, "python3")
 
-    assert behind.ask([str(python)], ENVIRON, tmp_path) == Unknown(unknown=f"`{python}` {reason}")
+    assert command.ask([str(python)], ENVIRON, tmp_path) == Unknown(unknown=f"`{python}` {reason}")
 
 
 def test_no_command_has_no_python(tmp_path):
-    assert behind.ask([], ENVIRON, tmp_path) == Unknown(unknown="there is no command")
-    assert behind.ask(["no-such-program"], ENVIRON, tmp_path) == Unknown(unknown="`no-such-program` is not found")
+    assert command.ask([], ENVIRON, tmp_path) == Unknown(unknown="there is no command")
+    assert command.ask(["no-such-program"], ENVIRON, tmp_path) == Unknown(unknown="`no-such-program` is not found")
 
 
 def test_a_probes_record_survives_being_written_and_read():

@@ -20,6 +20,8 @@ from reprokit.bundle.values import Json
 
 DIRECTORY_VARIABLE = "REPROKIT_PROBE_DIRECTORY"
 INJECTED = Path(__file__).parent / "injected"
+MEDIA = ".media.jsonl"
+"""How the names of the files end that `reprokit.probes.interpreter.media` reads."""
 LARGEST_RECORD = 16 << 20
 """Bytes; a record is far smaller, and a larger file is not read."""
 
@@ -49,6 +51,7 @@ class ProcessFacts(Struct, frozen=True, kw_only=True):
     distributions: Annotated[
         dict[str, tuple[str, ...]], Meta(description="names of the metadata folders in each folder of `path`")
     ] = {}
+    launcher: Annotated[dict[str, str], Meta(description="what a launcher told it: rank, job, addresses")] = {}
     variables: Annotated[dict[str, str], Meta(description="what steers seeds and determinism, at its end")] = {}
     installed_modules: Annotated[tuple[str, ...], Meta(description="top-level modules imported from packages")] = ()
     modules: Annotated[dict[str, str], Meta(description="top-level modules from elsewhere, with their file")] = {}
@@ -89,7 +92,7 @@ def python_path(environ: Mapping[str, str]) -> str:
 def survey(into: Path) -> Survey:
     """Read every record in a probe's folder; whatever else lies there, half-written or foreign, is counted."""
     try:
-        files = sorted(into.iterdir())
+        files = sorted(file for file in into.iterdir() if not file.name.endswith(MEDIA))
     except OSError:
         return Survey(processes=(), passed_over=0)
     found = [_process(file) for file in files]

@@ -28,30 +28,22 @@ if TYPE_CHECKING:
     from types import ModuleType  # noqa: F401 - used in comments
     from typing import Any  # noqa: F401 - used in comments
 
+FOLDER = os.path.dirname(os.path.abspath(__file__))
 FORMAT = 1
 MOST_RECORDS = 4096
 MOST_ENTRIES = 1024
 MOST_FILES_LISTED = 20000
 MOST_TEXT = 4096
 STREAM_SOCKET = 1
+LAUNCHERS = ("ACCELERATE_", "GROUP_RANK", "LOCAL_", "MASTER_", "OMPI_", "RANK", "SLURM_", "TORCHELASTIC_", "WORLD_SIZE")
+MEDIA = ("lmms_eval.api.task", "lmms_eval_media.py")
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 FLAGS = ("optimize", "no_user_site", "hash_randomization", "utf8_mode", "dev_mode", "safe_path")
 VARIABLES = (
-    "CUBLAS_WORKSPACE_CONFIG",
-    "CUDA_VISIBLE_DEVICES",
-    "LOCAL_RANK",
-    "MKL_CBWR",
-    "MKL_NUM_THREADS",
-    "NVIDIA_TF32_OVERRIDE",
-    "OMP_NUM_THREADS",
-    "PL_GLOBAL_SEED",
-    "PYTHONHASHSEED",
-    "RANK",
-    "TF_DETERMINISTIC_OPS",
-    "TOKENIZERS_PARALLELISM",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
-    "WORLD_SIZE",
-)
+    "CUBLAS_WORKSPACE_CONFIG", "CUDA_VISIBLE_DEVICES", "LOCAL_RANK", "MKL_CBWR", "MKL_NUM_THREADS",
+    "NVIDIA_TF32_OVERRIDE", "OMP_NUM_THREADS", "PL_GLOBAL_SEED", "PYTHONHASHSEED", "RANK", "TF_DETERMINISTIC_OPS",
+    "TOKENIZERS_PARALLELISM", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "WORLD_SIZE",
+)  # fmt: skip
 
 
 def _encode(value):
@@ -214,6 +206,7 @@ class _Record:
         self.cache_files = set()  # type: set[str]
         self.hosts = set()  # type: set[str]
         self.lookups = set()  # type: set[str]
+        self.before_end = bool  # type: Callable[[], Any]
 
     def begin(self, forked):
         # type: (bool) -> bool
@@ -233,6 +226,7 @@ class _Record:
         facts["base_prefix"] = sys.base_prefix
         facts["argv"] = _arguments()
         facts["directory"] = _directory()
+        facts["launcher"] = {name: os.environ[name] for name in os.environ if name.startswith(LAUNCHERS)}
         self.facts = facts
         if not forked:  # a child of a fork has all this from its parent, and there may be thousands
             facts["flags"] = {name: int(getattr(sys.flags, name)) for name in FLAGS if hasattr(sys.flags, name)}
@@ -256,6 +250,7 @@ class _Record:
         try:
             import time  # noqa: PLC0415 - built in
 
+            self.before_end()
             path = self.add_path()
             installed, others = _modules(path, self.start)
             self.facts["installed_modules"] = installed
@@ -316,6 +311,7 @@ def _watch(record):
     It catches nothing, because a time limit of the evaluation's own (a signal handler that raises) may strike while it
     runs, and must reach the evaluation. So nothing in it can raise.
     """
+    waiting = [MEDIA[0]]
 
     def hook(event, arguments):
         # type: (str, tuple[Any, ...]) -> None
@@ -323,6 +319,8 @@ def _watch(record):
             path = arguments[0] if arguments else None
             if type(path) is str and "/snapshots/" in path and ("/models--" in path or "/datasets--" in path):
                 _add(record.cache_files, path)
+        elif event == "import" and waiting and waiting[0] in sys.modules:
+            _watch_media(record, waiting)
         elif event == "socket.connect":
             # A datagram socket is "connected" to learn one's own address; nothing is sent.
             if len(arguments) > 1 and getattr(arguments[0], "type", STREAM_SOCKET) == STREAM_SOCKET:
@@ -347,6 +345,21 @@ def _add_place(known, address):
         _add(known, name + ":" + str(port) if type(port) in (int, str) else name)
 
 
+def _watch_media(record, waiting):
+    # type: (_Record, list[str]) -> None
+    """Start the part of the probe that notes what lmms-eval shows to a model, once its tasks are loaded whole."""
+    if getattr(getattr(sys.modules[MEDIA[0]], "__spec__", None), "_initializing", False):
+        return
+    waiting.clear()
+    try:
+        file = os.path.join(os.path.dirname(FOLDER), "loaded_later", MEDIA[1])
+        names = {"__name__": MEDIA[1]}  # type: dict[str, Any]
+        exec(compile(_read(file), file, "exec"), names)  # noqa: S102 - it lies beside this file
+        record.before_end = names["watch"](lambda: record.target, _encode)
+    except Exception:
+        pass
+
+
 def _observe(directory):
     # type: (str) -> None
     """Begin the record of this process, and see to it that its end and its forks are recorded too."""
@@ -363,9 +376,8 @@ def _observe(directory):
 def _step_aside():
     # type: () -> None
     """Make this folder invisible to the program."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [each for each in sys.path if each != folder]
-    sys.path_importer_cache.pop(folder, None)
+    sys.path[:] = [each for each in sys.path if each != FOLDER]
+    sys.path_importer_cache.pop(FOLDER, None)
 
 
 if __name__ == "sitecustomize":

@@ -1,0 +1,160 @@
+"""Evaluations that another program started: a shell script, a workflow tool, a Python program of one's own.
+
+Such a command names neither a harness nor a place. But every Python process says what it was started with, so that the
+evaluations among them, and the places that they were told to write to, are known once the command has ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.bundle.finding import Finding, finding
+from reprokit.bundle.record import Output
+from reprokit.capture import outputs
+from reprokit.capture.preparation import Prepared
+from reprokit.harnesses import table
+from reprokit.harnesses.found_files import absolute
+from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.probes import interpreter
+from reprokit.probes.interpreter import ProcessFacts
+
+_COARSE = 0.05
+"""Seconds by which a file system's clock may be behind the process that writes to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launched:
+    """One evaluation, as the process that ran it was started.
+
+    `directory` is where its relative paths start; `places` are what it was told to write to, seen from anywhere;
+    `started` is in seconds since the epoch.
+    """
+
+    harness: Harness
+    argv: tuple[str, ...]
+    directory: Path
+    places: tuple[Path, ...]
+    started: float
+
+
+def evaluations(processes: Sequence[ProcessFacts]) -> list[Launched]:
+    """List the evaluations among some processes, earliest first.
+
+    The ranks of one evaluation, and the launcher above them, say the same of its harness, directory and places at about
+    the same time and count once: what tells two evaluations apart is what stands after the harness in the command line.
+    """
+    found: dict[tuple[object, ...], Launched] = {}
+    for process in sorted(processes, key=lambda each: (each.started, each.host, each.pid)):
+        harness = None if process.forked else table.by_argv(process.argv)
+        if harness is None:
+            continue
+        directory = Path(process.directory)
+        # A process says where it really is, so that `..` at the start of a path leads where it seems to.
+        places = tuple(absolute(directory / output.path) for output in harness.outputs(process.argv))
+        key = (harness.name, directory, _asked(harness, process.argv))
+        launched = Launched(
+            harness=harness, argv=process.argv, directory=directory, places=places, started=process.started
+        )
+        found.setdefault(key, launched)
+    return list(found.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """What the evaluations that a command started left behind.
+
+    `runs` pairs each run with its harness, oldest first in each; `outputs` are the places they were told to write to,
+    relative to the command's directory where they lie in it.
+    """
+
+    runs: tuple[tuple[Harness, FoundRun], ...]
+    outputs: tuple[Output, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of all the runs."""
+        return [run.root / file for _, run in self.runs for file in run.files]
+
+
+def left_by(launched: Sequence[Launched], directory: Path) -> Left:
+    """Find the runs that some evaluations left in their places; `directory` is the command's own.
+
+    What lay there before is not known, for nobody knew the places then: a run counts when one of its files was written
+    or put there since the first of the evaluations began.
+    """
+    runs: dict[tuple[str, Path, str], tuple[Harness, FoundRun]] = {}
+    missing = 0
+    for (harness, places), together in _by_place(launched).items():
+        since = min(each.started for each in together) - _COARSE
+        found = [run for run in harness.find(places) if _is_newer(run, since)]
+        missing += max(0, len(together) - len(found))
+        runs |= {(harness.name, run.root.resolve(), run.key): (harness, run) for run in found}
+    named = dict.fromkeys(place for each in launched for place in each.places)
+    detail = f"{missing} of {len(launched)}"
+    return Left(
+        runs=tuple(runs.values()),
+        outputs=tuple(Output(path=_seen_from(directory, place)) for place in named),
+        findings=(finding("W354", "bundle.json", detail),) if runs and missing else (),
+    )
+
+
+def runs_of(prepared: Prepared, directory: Path) -> tuple[list[tuple[Harness, FoundRun | None]], tuple[Finding, ...]]:
+    """Find the runs that a command left, each with its harness; a command that left none counts as one run.
+
+    Where the command line named no place, those that its processes were given are added to what is known of it: to the
+    places it names, and to the files it wrote, which are no change to the code.
+    """
+    found = outputs.new_runs(prepared.harness, prepared.places, prepared.before)
+    if found:
+        return [(prepared.harness, run) for run in found], ()
+    launched = [] if prepared.places else evaluations(interpreter.read(prepared.probes))
+    if launched:
+        left = left_by(launched, directory)
+        prepared.named.extend(left.outputs)
+        prepared.written.extend(left.files)
+        return list(left.runs) or [(launched[0].harness, None)], left.findings
+    remains, too_many = outputs.left_behind(prepared.places, prepared.before)
+    return [(prepared.harness, remains)], (finding("W317", "harness", f"{too_many} files"),) if too_many else ()
+
+
+def told_by_launcher(processes: Sequence[ProcessFacts]) -> dict[str, str]:
+    """Give what a launcher told the processes it started, where they agree: how many they are, not each one's rank."""
+    told = [process.launcher for process in processes if process.launcher]
+    return (
+        {name: value for name, value in told[0].items() if all(each.get(name) == value for each in told)}
+        if told
+        else {}
+    )
+
+
+def _by_place(launched: Sequence[Launched]) -> dict[tuple[Harness, tuple[Path, ...]], list[Launched]]:
+    groups: dict[tuple[Harness, tuple[Path, ...]], list[Launched]] = {}
+    for each in launched:
+        groups.setdefault((each.harness, each.places), []).append(each)
+    return groups
+
+
+def _seen_from(directory: Path, place: Path) -> str:
+    here = directory.resolve()
+    return place.relative_to(here).as_posix() if place.is_relative_to(here) else str(place)
+
+
+def _asked(harness: Harness, argv: Sequence[str]) -> tuple[str, ...]:
+    """Give what stands after the harness's own word: ranks, and the launcher above them, have it in common."""
+    own = next((at for at, word in enumerate(argv) if harness.recognises([word])), -1)
+    return tuple(argv[own + 1 :])
+
+
+def _is_newer(run: FoundRun, since: float) -> bool:
+    return any(time >= since for time in _times(run))
+
+
+def _times(run: FoundRun) -> Iterator[float]:
+    for file in run.files:
+        with contextlib.suppress(OSError):
+            status = (run.root / file).lstat()
+            yield max(status.st_mtime, status.st_ctime)

@@ -1,0 +1,98 @@
+"""`reprokit doctor`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from reprokit.archive import doctor, doctor_content, doctor_filesystem, doctor_git, doctor_machine
+from reprokit.archive.doctor import STATES, Check, ok, warn
+from reprokit.cli.messages import say, visible
+from reprokit.cli.options import archive_option, counted, json_option, print_json
+from reprokit.errors import ExitCode
+from reprokit.probes import interpreter
+
+_PATIENCE = 30.0  # seconds
+_LOOKS: dict[str, doctor.Look] = {
+    "file system": doctor_filesystem.check,
+    "repository": doctor_git.check,
+    "dvc settings": doctor_git.check_dvc,
+    "captures": doctor_content.check,
+    "clock": doctor_content.check_clock,
+}
+
+
+def _probe() -> Check:
+    """Start a Python as an evaluation would be started, and see whether it can be observed."""
+    program = shutil.which("python") or shutil.which("python3") or sys.executable
+    with tempfile.TemporaryDirectory(prefix="reprokit-doctor-") as folder:
+        # Where it cannot be started, nothing is observed, which is what is told.
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(
+                [program, "-c", ""],
+                cwd=folder,
+                env=interpreter.child_environment(os.environ, Path(folder)),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_PATIENCE,
+                check=False,
+            )
+        seen = interpreter.read(Path(folder))
+    if not seen:
+        return warn(
+            "observation",
+            f"`{program}` runs unseen: its packages and seeds will be guessed at from outside",
+            "see whether it is a wrapper that clears the environment or uses `-I`, `-E` or `-S`",
+        )
+    return ok("observation", f"`{program}` ({seen[0].version.split()[0]}) is seen; under `-I`, `-E`, `-S` it is not")
+
+
+def _checks(named: Path | None) -> Iterator[Check]:
+    yield from doctor_machine.check(os.environ)
+    yield _probe()
+    located, found = doctor.find(named, os.environ, Path.cwd())
+    yield found
+    yield from doctor.check_settings(located.archive if located else None, Path.cwd())
+    if located is not None:
+        yield from doctor.examine(located.archive, _LOOKS)
+
+
+def _lines(checks: list[Check]) -> Iterator[str]:
+    for each in checks:
+        yield f"{each.state:<5} {each.check:<13} {visible(each.message)}"
+        if each.hint:
+            yield f"{'':<19} hint: {visible(each.hint)}"
+
+
+@click.command("doctor", short_help="Say whether this machine and the archive are fit.")
+@archive_option
+@json_option
+def command(archive: Path | None, as_json: bool) -> int:
+    """Look at this machine and at the archive, and say what does not work or may be lost, the worst first.
+
+    Nothing is changed and no network is used. Exits with 1 when something does not work; warnings do not count.
+
+    \b
+    Examples:
+      reprokit doctor
+      reprokit doctor --json | jq -r '.[] | select(.state != "ok") | .message'
+    """
+    checks = sorted(_checks(archive), key=lambda each: STATES.index(each.state))
+    if as_json:
+        print_json(checks)
+    else:
+        for line in _lines(checks):
+            click.echo(line)
+    states = Counter(each.state for each in checks)
+    if not as_json:
+        say(f"reprokit: {counted(states['fail'], 'failure')}, {counted(states['warn'], 'warning')}")
+    return ExitCode.DIFFERENCES if states["fail"] else ExitCode.FINE

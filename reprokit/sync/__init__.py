@@ -1,0 +1,1 @@
+"""Bundles between places: to a remote and back, verified on arrival."""

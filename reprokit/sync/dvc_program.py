@@ -1,0 +1,269 @@
+"""The program that carries objects to and from a DVC remote: the one place that imports dvc.
+
+It is a process of its own, since DVC takes a second to import, prints, asks for passwords and may hang. It reads
+requests from its standard input and answers on its standard output (`reprokit.sync.wire`); what DVC itself reads and
+writes there is nobody's. It ends when its requests do, in the midst of a transfer too.
+
+Of DVC it uses the configuration and the file system that this leads to; no repository is opened, so nothing is locked
+or written in the archive, and an object is never handed to code of DVC's that would delete it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Queue
+from typing import Any, BinaryIO
+
+from reprokit.sync import wire
+from reprokit.sync.wire import Answer, Failed, Fetch, Finished, Measure, Moved, Open, Opened, Request, Send
+
+_JOBS = 8
+_PAUSE = 0.2  # seconds between two words on how far it is
+_PART = 16 << 20  # bytes; a larger object is sent to S3 in parts, so that a word is heard after each
+_LONGEST_REASON = 300
+_PARTS = ("files", "md5")
+_BUCKETS = {"s3", "gs", "azure", "oss"}
+_WEBDAV = {"webdav", "webdavs"}
+_PAGES = {"http", "https"}
+_HIDDEN = re.compile(r"key|secret|password|passphrase|token|credential|connection|sas|auth", re.IGNORECASE)
+_USER = re.compile(r"(?<=://)[^/\s'\"@]*@")
+_NOTICED = 4  # a secret shorter than this would be found in every word
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Remote:
+    """An open remote: DVC's file system, the folder of its objects in it, and what must never be told of it."""
+
+    files: Any
+    folder: str
+    jobs: int
+    secrets: tuple[str, ...]
+
+    def place(self, name: str) -> str:
+        return str(self.files.join(self.folder, *_PARTS, name[:2], name[2:]))
+
+
+class _TroubleError(Exception):
+    def __init__(self, trouble: wire.Trouble, reason: str) -> None:
+        super().__init__(reason)
+        self.trouble = trouble
+
+
+class _TooLongError(Exception):
+    pass
+
+
+@dataclass(kw_only=True)
+class _Voice:
+    """Says one thing at a time, and how many bytes were moved no more often than is of use."""
+
+    stream: BinaryIO
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    unsaid: int = 0
+    last: float = 0.0
+
+    def say(self, answer: Answer) -> None:
+        with self.lock:
+            self._write(answer)
+
+    def moved(self, octets: int) -> None:
+        with self.lock:
+            self.unsaid += octets
+            if time.monotonic() - self.last >= _PAUSE:
+                self._write(Moved(octets=self.unsaid))
+                self.unsaid, self.last = 0, time.monotonic()
+
+    def _write(self, answer: Answer) -> None:
+        self.stream.write(wire.encode(answer))
+        self.stream.flush()
+
+
+def _open(asked: Open) -> tuple[_Remote, Opened]:
+    try:
+        from dvc.config import Config  # type: ignore[import-untyped]  # noqa: PLC0415 - a second, and DVC has no types
+        from dvc.fs import get_cloud_fs  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+    except ImportError as error:
+        raise _TroubleError("dvc", str(error)) from error
+    try:
+        kind, settings, folder = get_cloud_fs(Config(dvc_dir=str(Path(asked.root, ".dvc"))), name=asked.name)
+    except ImportError as error:
+        raise _TroubleError("extra", str(error)) from error
+    except Exception as error:  # DVC has many ways to refuse a configuration
+        raise _TroubleError("configuration", _reason(error, ())) from error
+    if settings.get("worktree") or settings.get("version_aware"):
+        raise _TroubleError("configuration", "it is cloud-versioned: it keeps files by name, not objects")
+    secrets = tuple(
+        value for name, value in settings.items() if isinstance(value, str) and value and _HIDDEN.search(name)
+    )
+    try:
+        files = kind(**settings)
+        remote = _Remote(files=files, folder=folder, jobs=min(int(files.jobs), _JOBS), secrets=secrets)
+        makes_folders = kind.protocol not in _BUCKETS | _WEBDAV
+        return remote, Opened(present=_present(remote, kind.protocol), makes_folders=makes_folders)
+    except ImportError as error:
+        raise _TroubleError("extra", str(error)) from error
+    except Exception as error:  # whatever a transport makes of a failure
+        trouble: wire.Trouble = "extra" if type(error).__name__ == "RemoteMissingDepsError" else "remote"
+        raise _TroubleError(trouble, _reason(error, secrets)) from error
+
+
+def _present(remote: _Remote, protocol: str) -> bool | None:
+    """Ask for the folder or bucket that the remote names, which is also the first word with it."""
+    if protocol in _PAGES:
+        return None  # a server of files need not show its folders
+    top = remote.folder.lstrip("/").partition("/")[0] if protocol in _BUCKETS else remote.folder
+    try:
+        remote.files.info(top)
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        # Objects may be open to us where the bucket is not; with wrong credentials the next request says so.
+        if protocol in _BUCKETS:
+            return None
+        raise
+    return True
+
+
+def _reason(error: BaseException, secrets: Iterable[str]) -> str:
+    """Tell a failure in one line, without what must not be told."""
+    text = " ".join(str(error).split())
+    # The longest first: one may be part of another.
+    for secret in sorted((each for each in secrets if len(each) >= _NOTICED), key=len, reverse=True):
+        text = text.replace(secret, "…")
+    text = _USER.sub("", text)
+    return (f"{type(error).__name__}: {text}" if text else type(error).__name__)[:_LONGEST_REASON]
+
+
+def _callback(voice: _Voice, most: int | None = None) -> Any:
+    """Make what a transport of DVC's calls with its progress; it stops one that brings more bytes than it may."""
+    from dvc.fs import Callback  # noqa: PLC0415 - imported already, by `_open`
+
+    class Progress(Callback):  # type: ignore[misc]  # DVC has no types
+        exceeded = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.so_far = 0
+
+        def relative_update(self, inc: int = 1) -> None:
+            self.absolute_update(self.so_far + inc)
+
+        def absolute_update(self, value: int) -> None:
+            voice.moved(max(0, value - self.so_far))
+            self.so_far = value
+            if most is not None and value > most:
+                self.exceeded = True
+                raise _TooLongError
+
+    return Progress()
+
+
+def _size(remote: _Remote, name: str) -> int | None:
+    try:
+        told = remote.files.info(remote.place(name))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return int(told["size"]) if told.get("type") == "file" else None
+
+
+def _send(remote: _Remote, voice: _Voice, name: str, path: str) -> int:
+    parts = {"chunksize": _PART} if remote.files.protocol == "s3" else {}
+    remote.files.put_file(path, remote.place(name), callback=_callback(voice), **parts)
+    return Path(path).stat().st_size
+
+
+def _fetch(remote: _Remote, voice: _Voice, name: str, path: str, most: int) -> int | None:
+    progress = _callback(voice, most)
+    try:
+        remote.files.get_file(remote.place(name), path, callback=progress)
+    except (FileNotFoundError, NotADirectoryError):
+        Path(path).unlink(missing_ok=True)
+        return None
+    except Exception:
+        if not progress.exceeded:
+            raise
+        return most + 1
+    return Path(path).stat().st_size
+
+
+def _carry_out(remote: _Remote, asked: Measure | Send | Fetch, voice: _Voice) -> None:
+    match asked:
+        case Measure(objects=objects):
+            _each(remote, voice, objects, lambda name: _size(remote, name))
+        case Send(files=files):
+            for folder in sorted({str(remote.files.parent(remote.place(name))) for name in files}):
+                remote.files.makedirs(folder)
+            _each(remote, voice, files, lambda name: _send(remote, voice, name, files[name]))
+        case Fetch(files=files, most=most):
+            _each(remote, voice, files, lambda name: _fetch(remote, voice, name, files[name], most[name]))
+
+
+def _each(remote: _Remote, voice: _Voice, names: Iterable[str], act: Callable[[str], int | None]) -> None:
+    # What a remote was, it need not be any more.
+    with contextlib.suppress(AttributeError):
+        remote.files.fs.invalidate_cache()
+    with ThreadPoolExecutor(remote.jobs) as pool:
+        begun = {pool.submit(act, name): name for name in names}
+        try:
+            for finished in as_completed(begun):
+                voice.say(Finished(object=begun[finished], size=finished.result()))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _serve(requests: Iterator[Request], voice: _Voice) -> None:
+    remote: _Remote | None = None
+    for asked in requests:
+        try:
+            if isinstance(asked, Open):
+                remote, opened = _open(asked)
+                voice.say(opened)
+            elif remote is not None:
+                _carry_out(remote, asked, voice)
+            voice.say(wire.Done())
+        except _TroubleError as error:
+            voice.say(Failed(trouble=error.trouble, reason=str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever a transport makes of a failure
+            voice.say(Failed(trouble="remote", reason=_reason(error, remote.secrets if remote else ())))
+
+
+def _incoming(stream: BinaryIO) -> Iterator[Request]:
+    """Yield the requests; when there will be no more of them, whoever asked is gone, and so is this process."""
+    waiting: Queue[bytes] = Queue()
+
+    def listen() -> None:
+        for line in stream:
+            waiting.put(line)
+        os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    while True:
+        yield wire.request(waiting.get())
+
+
+def _streams() -> tuple[BinaryIO, BinaryIO]:
+    """Take standard input and output for the talk with our parent, and leave DVC none."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nothing, descriptor)
+    return requests, answers
+
+
+def main() -> None:
+    """Serve the process that started this one, until it is content or gone."""
+    requests, answers = _streams()
+    _serve(_incoming(requests), _Voice(stream=answers))
+
+
+if __name__ == "__main__":
+    main()

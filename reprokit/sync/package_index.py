@@ -1,0 +1,187 @@
+"""Asking package indexes for the digests of pinned packages, through `uv`, which knows how to reach them.
+
+Which indexes those are says the person's own configuration: uv's variables and user settings, or pip's variables where
+uv has none. Nothing is installed, downloaded or built: only what indexes list is read.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.errors import InputMissingError, RemoteError
+
+_ASK = (
+    *("pip", "compile", "--no-deps", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"),
+    *("--no-emit-find-links", "--universal", "--no-build", "--no-python-downloads"),
+)
+_PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)")
+_DIGEST = re.compile(r"--hash=(sha256:[0-9a-f]{64})\b")
+_NO_ANSWER = 2
+_PATIENCE = 600.0
+_LONGEST_REASON = 200
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
+_REASONS = (
+    (re.compile(r"was not found in"), "the index does not know it"),
+    (re.compile(r"there is no version of"), "the index has no such version"),
+    (re.compile(r"no usable wheels|Wheels are required"), "it has no wheel"),
+)
+_OF_PIP = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INDEX": "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
+_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX")
+
+
+@dataclass(frozen=True, order=True)
+class Pin:
+    """One package at one version."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        """Write it as a requirement."""
+        return f"{self.name}=={self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why there is no digest of a package. `passing` is what may be otherwise soon."""
+
+    reason: str
+    passing: bool = False
+
+
+Answer = tuple[str, ...] | Refusal
+"""The digests of a package's files (`sha256:…`), or why there are none."""
+
+
+class UnreachableError(RemoteError):
+    """No index answers."""
+
+
+def find_uv(environ: Mapping[str, str]) -> Path:
+    """Find the uv program: on PATH, or beside the Python that runs reprokit.
+
+    Raises:
+        InputMissingError: there is none.
+    """
+    beside = Path(sys.executable).with_name("uv")
+    found = shutil.which("uv", path=environ.get("PATH")) or (str(beside) if beside.exists() else None)
+    if found is None:
+        raise InputMissingError("uv is not installed, and asking a package index needs it", hint="install uv")
+    return Path(found)
+
+
+class PackageIndex:
+    """The indexes that the person's configuration names, and what they have answered so far.
+
+    Args:
+        environ: the environment variables to ask with.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = _with_indexes_of_pip(environ)
+        self._known: dict[Pin, Answer] = {}
+
+    def ask(self, pins: Sequence[Pin]) -> dict[Pin, Answer]:
+        """Ask for the digests of some packages; what was asked before is not asked again.
+
+        One package that the index does not have keeps no other from its digests.
+
+        Raises:
+            UnreachableError: no index answers. What was learnt until then is kept.
+            InputMissingError: there is no uv.
+        """
+        asked = sorted({pin for pin in pins if pin not in self._known})
+        if asked:
+            uv = find_uv(self._environ)
+            with tempfile.TemporaryDirectory(prefix="reprokit-index-") as folder:
+                self._ask(uv, asked, Path(folder))
+        return {pin: self._known[pin] for pin in pins}
+
+    def _ask(self, uv: Path, pins: Sequence[Pin], folder: Path) -> None:
+        done = self._compile(uv, pins, folder)
+        if done.returncode == 0:
+            digests = _digests(done.stdout)
+            for pin in pins:
+                found = digests.get(_normal(pin.name))
+                self._known[pin] = found or Refusal(reason="the index gives no digest of it")
+        elif len(pins) == 1:
+            self._known[pins[0]] = _refusal(done)
+        else:
+            if done.returncode == _NO_ANSWER:
+                self._require_answer(uv, pins, folder)
+            middle = len(pins) // 2
+            for half in (pins[:middle], pins[middle:]):
+                if left := [pin for pin in half if pin not in self._known]:
+                    self._ask(uv, left, folder)
+
+    def _require_answer(self, uv: Path, pins: Sequence[Pin], folder: Path) -> None:
+        """Tell an index that is out of reach from one that fails for some package, by asking for two of them."""
+        first, last = (self._compile(uv, [pin], folder) for pin in (pins[0], pins[-1]))
+        if first.returncode == last.returncode == _NO_ANSWER:
+            raise UnreachableError(f"no package index answers: {_scrubbed(first.stderr)}")
+
+    def _compile(self, uv: Path, pins: Sequence[Pin], folder: Path) -> subprocess.CompletedProcess[str]:
+        wanted = folder / "wanted.in"
+        wanted.write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
+        words = [str(uv), "--quiet", "--no-progress", *_ASK, str(wanted)]
+        try:
+            return subprocess.run(
+                words,
+                cwd=folder,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(words, _NO_ANSWER, "", f"uv was silent for {_PATIENCE:g} s")
+
+
+def _with_indexes_of_pip(environ: Mapping[str, str]) -> dict[str, str]:
+    """Let pip's variables name the indexes where uv's do not: a name within a lab is no business of other indexes."""
+    # An active environment would redirect uv.
+    own = {name: value for name, value in environ.items() if name not in {"VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT"}}
+    own.setdefault("UV_HTTP_RETRIES", "1")
+    if not any(own.get(name) for name in _INDEXES):
+        own |= {of_uv: own[of_pip] for of_uv, of_pip in _OF_PIP.items() if own.get(of_pip) and not own.get(of_uv)}
+    return own
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _digests(compiled: str) -> dict[str, tuple[str, ...]]:
+    """Read what uv compiled: a line per package, its digests on lines behind it."""
+    found: dict[str, tuple[str, ...]] = {}
+    name: str | None = None
+    for line in compiled.splitlines():
+        if match := _PINNED.match(line):
+            name = _normal(match["name"])
+        if name is not None:
+            found[name] = (*found.get(name, ()), *_DIGEST.findall(line))
+    return {each: tuple(sorted(digests)) for each, digests in found.items()}
+
+
+def _refusal(done: subprocess.CompletedProcess[str]) -> Refusal:
+    if done.returncode == _NO_ANSWER:
+        return Refusal(reason=f"the index could not be asked: {_scrubbed(done.stderr)}", passing=True)
+    known = (reason for pattern, reason in _REASONS if pattern.search(done.stderr))
+    return Refusal(reason=next(known, _scrubbed(done.stderr)))
+
+
+def _scrubbed(said: str) -> str:
+    """Give the gist of what uv said, without an address: it may be a lab's own, and hold a password."""
+    lines = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in said.splitlines() if line.strip()]
+    told = [line for line in lines if not _ADDRESS.search(line)]
+    return (told[-1] if told else "it gave no reason")[:_LONGEST_REASON]
