@@ -74,7 +74,10 @@ def newest(archive: Archive, lock: str) -> CompletedLock | None:
         names = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name))  # noqa: PTH208 - names only
     except OSError:
         return None
-    return _read(folder / names[-1], lock) if names else None
+    # Those of one second are told apart by what they say.
+    latest = [name for name in names if name.partition("-")[0] == names[-1].partition("-")[0]]
+    found = [_read(folder / name, lock) for name in latest]
+    return max(found, key=lambda record: clock.parse(record.asked), default=None)
 
 
 def _folder(archive: Archive, lock: str) -> Path:

@@ -19,12 +19,13 @@ from pathlib import Path
 import msgspec
 
 from reprokit import clock
-from reprokit.archive import catalog, durable, owner, pending, small_file
+from reprokit.archive import catalog, durable, owner, pending, small_file, tags
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.owner import Owner
 from reprokit.archive.pending import Marker
 from reprokit.bundle import bag, canonical, compression
 from reprokit.bundle.bag import BagInfo
+from reprokit.bundle.writing import Label
 from reprokit.errors import CaptureError, FixityError, NotFoundError, ReprokitError
 
 OWNER = "owner.json"
@@ -159,7 +160,8 @@ def publish(archive: Archive, staged: Path) -> Publication:
     """Put a sealed bundle in its place, where it is visible as a whole from one moment to the next.
 
     `staged` is the folder that `stage` gave (then the bag is its folder `bag`) or the bag itself, somewhere in it. The
-    staging folder is gone afterwards. Registering is left to `registration.fold`.
+    staging folder is gone afterwards. The labels of content that is there already go to the bundle that holds it.
+    Registering is left to `registration.fold`.
 
     Raises:
         NotFoundError: there is no sealed bundle.
@@ -171,6 +173,7 @@ def publish(archive: Archive, staged: Path) -> Publication:
     _check_name(sealed, info)
     with _told(archive):
         if (known := holder(archive, sealed, info)) is not None:
+            _add_labels(archive, known, info)
             remove(staging)
             return Publication(bundle_id=known, path=archive.payload(known), new=False)
         durable.flush_tree(sealed)
@@ -182,6 +185,13 @@ def publish(archive: Archive, staged: Path) -> Publication:
             pending.unmark(archive, marker)
         remove(staging)
     return Publication(bundle_id=info.bundle_id, path=archive.payload(info.bundle_id), new=new)
+
+
+def _add_labels(archive: Archive, bundle_id: str, info: BagInfo) -> None:
+    """Keep the labels that were given with content which is there already; what cannot be one is not kept."""
+    if info.name or info.tags or info.note:
+        with suppress(ReprokitError):
+            tags.add(archive, bundle_id, Label(name=info.name, tags=info.tags, note=info.note))
 
 
 def _check_name(sealed: Path, info: BagInfo) -> None:

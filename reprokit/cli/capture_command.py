@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from reprokit.archive import location, settings
 from reprokit.archive.location import Archive
+from reprokit.archive.tags_ledger import require_tag
 from reprokit.bundle.writing import Label
 from reprokit.capture import process
 from reprokit.capture.live import capture_command
@@ -88,6 +90,8 @@ def command(
     """
     _check_usage(finished, argv, only_finished=recursive or dry_run or as_json)
     files, kept = split_samples(samples)
+    for tag in tags:
+        require_tag(tag)
     label = Label(name=name, tags=tags, note=note)
     flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer)
     if finished is not None:
@@ -236,6 +240,9 @@ def _later(outcome: Outcome, request: Request) -> str:
 
 
 def _tell(outcome: Outcome, request: Request) -> None:
+    for path in location.settings_files(request.directory):
+        for each in settings.unknown_keys(path):
+            say(f"reprokit: {each.code} {each.where}: {each.message}")
     for publication in outcome.published:
         tell_publication(publication)
     tell_folding(outcome.folding)

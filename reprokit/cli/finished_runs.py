@@ -143,7 +143,7 @@ def _summarise(adoption: Adoption, asked: Finished) -> None:
 def tell_publication(publication: Publication) -> None:
     """Tell of a bundle that was published, or that was there already."""
     if not publication.new:
-        say(f"reprokit: already captured as {publication.bundle_id}; its name, tags and note stay as they are")
+        say(f"reprokit: already captured as {publication.bundle_id}; labels given now were added to it")
         return
     bundle = open_bundle(publication.path)
     tasks = [task for task in bundle.results.tasks if task.samples_file]

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from reprokit.archive.location import Archive
+from reprokit.archive.tags_ledger import require_tag
 from reprokit.bundle import reproduce_script, rerun
 from reprokit.bundle.bag import PAYLOAD
 from reprokit.bundle.environment import Environment
@@ -109,6 +110,8 @@ def command(
       reprokit reproduce 20261124T10 --yes
       reprokit reproduce latest --script > reproduce.sh
     """
+    for tag in tags:
+        require_tag(tag)
     bundle = find_bundle(reference, archive)
     require_intact(bundle)
     if script:

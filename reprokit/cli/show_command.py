@@ -135,7 +135,7 @@ def _lines(bundle: Bundle, label: Label) -> Iterator[str]:
 @archive_option
 @json_option
 def command(reference: str, task: str | None, all_samples: bool, archive: Path | None, as_json: bool) -> None:
-    """Show the bundle REF: an id, a unique beginning of one, a path, or `latest`.
+    """Show the bundle REF: an id, a unique beginning of one, a tag or name of its own, a path, or `latest`.
 
     \b
     Examples:

@@ -277,3 +277,30 @@ def test_a_reproduction_can_be_reproduced(reprokit, captured):
 
     assert again.stdout.startswith("identical samples")
     assert reprokit.json("diff", captured, "latest")["setup"] == []
+
+
+def test_labels_given_with_content_that_is_there_already_are_kept(reprokit, evaluation):
+    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+    for tag in ("first", "second"):
+        reprokit("capture", "--from", evaluation, *reprokit.files, "--tag", tag, "--note", f"of {tag}")
+
+    labels = {tuple(each["tags"]): each["note"] for each in reprokit.json("list")}
+
+    assert labels == {(): None, ("first", "second"): "of second"}
+    assert reprokit.json("show", "second")["id"] == reprokit.json("show", "first")["id"]
+
+
+def test_a_tag_that_cannot_be_one_is_told_before_anything_runs(reprokit, evaluation):
+    done = reprokit("capture", "--tag", "latest", "--", "python", "evaluate.py", directory=evaluation, check=2)
+
+    assert "cannot be a tag" in done.stderr
+    assert not (evaluation / "metrics.json").exists()
+
+
+def test_a_setting_that_nobody_knows_is_told_and_the_run_is_captured(reprokit, evaluation):
+    (evaluation / "reprokit.toml").write_text("[captur]\ndefer = true\n")
+    done = reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+
+    assert "W357" in done.stderr
+    assert "captur" in done.stderr
+    assert len(reprokit.json("list")) == 1
