@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from reprokit.archive import catalog
+from reprokit.archive import catalog, locks
 from reprokit.bundle import schemas
 from reprokit.capture import recursive
+from reprokit.cli import sync_command
 from reprokit.diff import difference
 from reprokit.reproduce import plan, run
 from reprokit.sync import transfer
@@ -18,8 +19,10 @@ PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "adoption": (recursive.SCHEMA, recursive.Adoption),
     "catalog": (catalog.SCHEMA, catalog.Entry),
     "diff": (difference.SCHEMA, difference.Difference),
+    "lock": (locks.SCHEMA, locks.CompletedLock),
     "plan": (plan.SCHEMA, plan.Plan),
     "reproduction": (run.SCHEMA, run.Reproduction),
+    "sync": (sync_command.SCHEMA, sync_command.Synchronised),
     "transfer": (transfer.SCHEMA, transfer.Transfer),
 }
 

@@ -80,12 +80,11 @@ def here(archive: Archive, bundle_id: str) -> Path:
     """
     path = archive.payload(bundle_id)
     if not path.is_dir():
-        raise _not_pulled(bundle_id, archive.root, archive.pointer(bundle_id))
+        raise _not_here(bundle_id, f"reprokit pull {bundle_id}")
     return path
 
 
-def _not_pulled(bundle_id: str, root: Path, pointer: Path) -> NotFoundError:
-    command = f"dvc --cd {shlex.quote(str(root))} pull {shlex.quote(pointer.relative_to(root).as_posix())}"
+def _not_here(bundle_id: str, command: str) -> NotFoundError:
     return NotFoundError(f"the files of `{bundle_id}` are not in this copy of the archive", hint=f"`{command}`")
 
 
@@ -104,7 +103,9 @@ def _by_pointer(path: Path) -> Path:
     if folder.is_dir():
         return folder
     root = next((each for each in path.parents if (each / ".dvc").is_dir()), path.parent)
-    raise _not_pulled(folder.name, root, path)
+    # It may lie in any DVC repository, for which ours need not be an archive.
+    pointer = shlex.quote(path.relative_to(root).as_posix())
+    raise _not_here(folder.name, f"dvc --cd {shlex.quote(str(root))} pull {pointer}")
 
 
 def _by_name(reference: str, archive: Archive) -> str:

@@ -32,6 +32,7 @@ _REASONS = (
     (re.compile(r"there is no version of"), "the index has no such version"),
     (re.compile(r"no usable wheels|Wheels are required"), "it has no wheel"),
 )
+_OFFENDING = re.compile(r"cause: Because (?:there is no version of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
 _OF_PIP = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INDEX": "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
 _INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX")
 
@@ -87,6 +88,7 @@ class PackageIndex:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = _with_indexes_of_pip(environ)
         self._known: dict[Pin, Answer] = {}
+        self._has_answered = False
 
     def ask(self, pins: Sequence[Pin]) -> dict[Pin, Answer]:
         """Ask for the digests of some packages; what was asked before is not asked again.
@@ -105,34 +107,43 @@ class PackageIndex:
         return {pin: self._known[pin] for pin in pins}
 
     def _ask(self, uv: Path, pins: Sequence[Pin], folder: Path) -> None:
-        done = self._compile(uv, pins, folder)
-        if done.returncode == 0:
-            digests = _digests(done.stdout)
-            for pin in pins:
-                found = digests.get(_normal(pin.name))
-                self._known[pin] = found or Refusal(reason="the index gives no digest of it")
-        elif len(pins) == 1:
-            self._known[pins[0]] = _refusal(done)
-        else:
-            if done.returncode == _NO_ANSWER:
-                self._require_answer(uv, pins, folder)
-            middle = len(pins) // 2
-            for half in (pins[:middle], pins[middle:]):
-                if left := [pin for pin in half if pin not in self._known]:
-                    self._ask(uv, left, folder)
+        left = list(pins)
+        while left:
+            done = self._compile(uv, left, folder)
+            if done.returncode == 0:
+                self._learn(done, left)
+                return
+            if len(left) == 1 and not self._has_answered:
+                raise _unreachable(done)
+            # uv stops at the first that cannot be had, and mostly says which that is.
+            offending = left[0] if len(left) == 1 else _offending(done, left)
+            if offending is None:
+                if done.returncode == _NO_ANSWER:
+                    self._require_answer(uv, left, folder)
+                self._ask(uv, left[: len(left) // 2], folder)
+                self._ask(uv, left[len(left) // 2 :], folder)
+                return
+            self._known[offending] = _refusal(done)
+            left.remove(offending)
+
+    def _learn(self, done: subprocess.CompletedProcess[str], pins: Sequence[Pin]) -> None:
+        digests = _digests(done.stdout)
+        for pin in pins:
+            found = digests.get(_normal(pin.name))
+            self._known[pin] = found or Refusal(reason="the index gives no digest of it")
 
     def _require_answer(self, uv: Path, pins: Sequence[Pin], folder: Path) -> None:
         """Tell an index that is out of reach from one that fails for some package, by asking for two of them."""
         first, last = (self._compile(uv, [pin], folder) for pin in (pins[0], pins[-1]))
         if first.returncode == last.returncode == _NO_ANSWER:
-            raise UnreachableError(f"no package index answers: {_scrubbed(first.stderr)}")
+            raise _unreachable(first)
 
     def _compile(self, uv: Path, pins: Sequence[Pin], folder: Path) -> subprocess.CompletedProcess[str]:
         wanted = folder / "wanted.in"
         wanted.write_text("".join(f"{pin}\n" for pin in pins), encoding="utf-8")
         words = [str(uv), "--quiet", "--no-progress", *_ASK, str(wanted)]
         try:
-            return subprocess.run(
+            done = subprocess.run(
                 words,
                 cwd=folder,
                 env=self._environ,
@@ -145,6 +156,12 @@ class PackageIndex:
             )
         except subprocess.TimeoutExpired:
             return subprocess.CompletedProcess(words, _NO_ANSWER, "", f"uv was silent for {_PATIENCE:g} s")
+        self._has_answered = self._has_answered or done.returncode != _NO_ANSWER
+        return done
+
+
+def _unreachable(done: subprocess.CompletedProcess[str]) -> UnreachableError:
+    return UnreachableError(f"no package index answers: {_scrubbed(done.stderr)}")
 
 
 def _with_indexes_of_pip(environ: Mapping[str, str]) -> dict[str, str]:
@@ -171,6 +188,13 @@ def _digests(compiled: str) -> dict[str, tuple[str, ...]]:
         if name is not None:
             found[name] = (*found.get(name, ()), *_DIGEST.findall(line))
     return {each: tuple(sorted(digests)) for each, digests in found.items()}
+
+
+def _offending(done: subprocess.CompletedProcess[str], pins: Sequence[Pin]) -> Pin | None:
+    """Find the one package that uv says cannot be had; `None` when it names none of these."""
+    match = _OFFENDING.search(done.stderr) if done.returncode != _NO_ANSWER else None
+    name = _normal(match["name"]) if match else ""
+    return next((pin for pin in pins if _normal(pin.name) == name), None)
 
 
 def _refusal(done: subprocess.CompletedProcess[str]) -> Refusal:

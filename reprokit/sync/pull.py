@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from reprokit.archive import references
@@ -140,7 +140,7 @@ def _receive_files(
     All that is missing or damaged is told, not only the first.
     """
     found = objects.sizes(list(lacking))
-    if absurd := list(_absurd(arriving, lacking, found)):
+    if absurd := _absurd(arriving, lacking, found):
         raise _damage(arriving, remote, absurd)
     wanted = {
         md5: Destination(path=arrival.place(arriving, md5), most=size)
@@ -165,16 +165,15 @@ def _receive_files(
     return octets
 
 
-def _absurd(arriving: Arrival, lacking: Mapping[str, str], found: Mapping[str, int | None]) -> Iterator[Finding]:
-    """Find what would fill the disk: an object larger than the whole bundle, or too much of them all."""
+def _absurd(arriving: Arrival, lacking: Mapping[str, str], found: Mapping[str, int | None]) -> list[Finding]:
+    """Find what would fill the disk: much more than the bundle has, by its pointer. A few bytes more are looked at."""
     whole = arriving.pointer.size
     sizes = {md5: size for md5, size in found.items() if size is not None}
-    for md5, size in sizes.items():
-        if size > whole:
-            yield finding("E110", lacking[md5], f"{md5} has {size} bytes, more than the whole bundle")
-    if sum(sizes.values()) > 2 * whole + _SLACK:
-        largest = max(sizes, key=lambda md5: sizes[md5])
-        yield finding("E110", lacking[largest], f"the objects have {sum(sizes.values())} bytes instead of {whole}")
+    if sum(sizes.values()) <= 2 * whole + _SLACK:
+        return []
+    largest = max(sizes, key=lambda md5: sizes[md5])
+    told = f"{largest} has {sizes[largest]} bytes, the whole bundle should have {whole}"
+    return [finding("E110", lacking[largest], told)]
 
 
 def _damage(arriving: Arrival, remote: Remote, findings: Collection[Finding]) -> DamageError:

@@ -97,10 +97,13 @@ def test_a_bundle_that_is_not_here_hints_at_the_command_that_gets_it(archive, th
     shutil.rmtree(archive.payload(three[0]))
     pointer = f"bundles/2026-11/{three[0]}.dvc"
 
-    for reference, given in ((three[0], archive), (str(archive.pointer(three[0])), None)):
+    for reference, given, command in (
+        (three[0], archive, f"reprokit pull {three[0]}"),
+        (str(archive.pointer(three[0])), None, f"dvc --cd {archive.root} pull {pointer}"),
+    ):
         with pytest.raises(NotFoundError) as caught:
             references.resolve(reference, given)
-        assert caught.value.hint == f"`dvc --cd {archive.root} pull {pointer}`"
+        assert caught.value.hint == f"`{command}`"
 
 
 def test_a_name_without_an_archive_is_told(tmp_path):

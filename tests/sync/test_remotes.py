@@ -19,6 +19,7 @@ from reprokit.archive.dvc import Pointer, encode, read_pointer
 from reprokit.archive.layout import Archive
 from reprokit.bundle import bag
 from reprokit.errors import RemoteError, UsageError
+from reprokit.sync import transfer
 from reprokit.sync.pull import pull
 from reprokit.sync.push import push, pushes
 from reprokit.sync.remotes import choose, configured
@@ -125,8 +126,14 @@ def test_a_bundle_that_is_not_here_cannot_be_sent(archive, publish, store):
     one = publish("one")
     shutil.rmtree(archive.payload(one))
 
-    assert [(each.outcome, each.exit_code) for each in carry_there(archive, one).bundles] == [("failed", 10)]
-    assert outcomes(carry_there(archive)) == ["absent"]
+    two = publish("two")
+    spoil(archive.payload(two) / WORD)
+    sent = carry_there(archive, one, two)
+
+    assert [(each.outcome, each.exit_code) for each in sent.bundles] == [("failed", 10), ("failed", 12)]
+    assert transfer.exit_code(sent) == 12
+    shutil.rmtree(archive.payload(two))
+    assert outcomes(carry_there(archive)) == ["absent", "absent"]
 
 
 def test_files_go_before_their_listing(archive, publish, store, monkeypatch):
@@ -405,7 +412,10 @@ def test_a_pointer_of_another_bundle_is_refused(archive, pushed, publish):
     two = publish("two")
     shutil.copy(archive.pointer(two), other.pointer(one))
 
-    assert carry_here(other, one).bundles[0].exit_code == 12
+    refused = carry_here(other, one).bundles[0]
+
+    assert refused.exit_code == 12
+    assert "names another bundle" in refused.reason
 
 
 def test_when_the_remote_goes_away_the_rest_is_told_and_what_was_fetched_is_kept(archive, pushed, publish, monkeypatch):
