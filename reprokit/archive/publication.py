@@ -278,7 +278,7 @@ def take_over(archive: Archive, staging: Path) -> None:
     described = _owner(staging)
     if described is None:
         raise NotFoundError(f"`{staging.name}` is no longer in the staging area")
-    mine = msgspec.structs.replace(described, process=owner.process(os.getpid()), evaluation=None)
+    mine = msgspec.structs.replace(described, process=owner.process(os.getpid()))
     with _told(archive):
         durable.write(staging / OWNER, canonical.record(mine), archive=archive)
 

@@ -19,11 +19,13 @@ from reprokit.archive.layout import Archive
 from reprokit.archive.publication import BAG, Abandoned, Publication
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.finding import Finding, finding
-from reprokit.bundle.record import Invocation, Run
+from reprokit.bundle.record import Invocation, Output, Run
 from reprokit.bundle.source import LeftOut
 from reprokit.bundle.values import Unknown
+from reprokit.bundle.writing import Label
 from reprokit.capture import arguments, outputs, stopping, unfinished
 from reprokit.capture.assembly import Observed, assemble
+from reprokit.capture.launched import evaluations, left_by
 from reprokit.capture.preparation import PROBES
 from reprokit.capture.process import Ended
 from reprokit.capture.unfinished import Begun
@@ -53,6 +55,16 @@ class Finished:
     started: str
     bundles: tuple[str, ...] = ()
     reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What lies where the command, or what it started, wrote: runs with their harness, and the places."""
+
+    harness: Harness
+    runs: tuple[tuple[Harness, FoundRun], ...]
+    outputs: tuple[Output, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def interrupted(archive: Archive, ended: Collection[str] = ()) -> list[Abandoned]:
@@ -119,17 +131,19 @@ def _finish(archive: Archive, each: Abandoned, secrets: Secrets) -> Finished:
 
 def _bundles(archive: Archive, each: Abandoned, begun: Begun, secrets: Secrets) -> list[str]:
     over = unfinished.read_over(each.path)
-    runs = _runs(begun)
-    if over is None and not runs and not _has_started(each):
+    found = _found(each.path, begun)
+    if over is None and not found.runs and not _has_started(each):
         return []
     (each.path / "scratch").mkdir(exist_ok=True)
-    observed = _observed(each.path, begun, over, secrets)
+    observed = _observed(each.path, begun, found, over, secrets)
     sealed = unfinished.read_sealed(each.path)
     bundles: list[str] = []
-    wanted: list[FoundRun | None] = [*runs] or [None]
-    for run in wanted:
+    wanted: list[tuple[Harness, FoundRun | None]] = [*found.runs] or [(found.harness, None)]
+    for harness, run in wanted:
         known = sealed.get(unfinished.run_key(run))
-        bundles.append(known if known and _is_here(archive, known) else _publish(archive, each, begun, observed, run))
+        if known is None or not _is_here(archive, known):
+            known = _publish(archive, each, begun.label, observed, harness, run)
+        bundles.append(known)
     return bundles
 
 
@@ -142,10 +156,12 @@ def _is_here(archive: Archive, bundle_id: str) -> bool:
     return archive.payload(bundle_id).is_dir() or archive.entry(bundle_id).is_file()
 
 
-def _publish(archive: Archive, each: Abandoned, begun: Begun, observed: Observed, run: FoundRun | None) -> str:
+def _publish(
+    archive: Archive, each: Abandoned, label: Label, observed: Observed, harness: Harness, run: FoundRun | None
+) -> str:
     staged = publication.stage(archive, {"description": f"bundle of an interrupted {each.owner.description}"})
     try:
-        assemble(staged / BAG, observed, _harness(begun), run, begun.label, scratch=each.path / "scratch")
+        assemble(staged / BAG, observed, harness, run, label, scratch=each.path / "scratch")
         made: Publication = publication.publish(archive, staged)
     except BaseException:
         publication.remove(staged)
@@ -160,21 +176,27 @@ def _harness(begun: Begun) -> Harness:
     return known
 
 
-def _runs(begun: Begun) -> list[FoundRun]:
-    found = outputs.new_runs(_harness(begun), begun.places, begun.before)
-    if found:
-        return found
+def _found(staging: Path, begun: Begun) -> _Found:
+    """Find what the command left; where it named no place, what the evaluations left that it started."""
+    harness = _harness(begun)
+    runs = outputs.new_runs(harness, begun.places, begun.before)
+    if runs:
+        return _Found(harness=harness, runs=tuple((harness, run) for run in runs))
+    launched = [] if begun.places else evaluations(survey(staging / PROBES).processes)
+    if launched:
+        left = left_by(launched, Path(begun.directory))
+        return _Found(harness=launched[0].harness, runs=left.runs, outputs=left.outputs, findings=left.findings)
     remains, _ = outputs.left_behind(begun.places, begun.before)
-    return [remains] if remains is not None else []
+    return _Found(harness=harness, runs=((harness, remains),) if remains is not None else ())
 
 
-def _observed(staging: Path, begun: Begun, over: Ended | None, secrets: Secrets) -> Observed:
+def _observed(staging: Path, begun: Begun, found: _Found, over: Ended | None, secrets: Secrets) -> Observed:
     environment = _environment(staging, begun)
     lost = unfinished.forgotten(begun, secrets)
     killed = Unknown(unknown=_KILLED)
     return Observed(
         origin="live",
-        invocation=_invocation(begun, environment),
+        invocation=_invocation(begun, found, environment),
         run=Run(
             started=over.started if over else begun.noted,
             ended=over.ended if over else killed,
@@ -190,9 +212,9 @@ def _observed(staging: Path, begun: Begun, over: Ended | None, secrets: Secrets)
         sources=begun.no_source or tuple(_unsearched(each, lost) for each in begun.sources),
         secrets=secrets,
         logs={} if lost else _logs(staging, over),
-        findings=(*begun.findings, *_about(begun, over, lost)),
+        findings=(*begun.findings, *found.findings, *_about(begun, over, lost)),
         private=begun.private,
-        doubtful=over is None or (stopping.was_stopped(over) and begun.harness == Script.name),
+        doubtful=over is None or (stopping.was_stopped(over) and isinstance(found.harness, Script)),
         reproduces=begun.reproduces,
     )
 
@@ -237,7 +259,7 @@ def _environment(staging: Path, begun: Begun) -> Environment:
     return msgspec.structs.replace(seen, platform=None, hardware=None, container=None, missing=[*seen.missing, missing])
 
 
-def _invocation(begun: Begun, environment: Environment) -> Invocation:
+def _invocation(begun: Begun, found: _Found, environment: Environment) -> Invocation:
     first = begun.sources[0] if begun.sources else None
     directory = Path(begun.directory).resolve()
     inside = first is not None and directory.is_relative_to(first.root.resolve())
@@ -260,5 +282,5 @@ def _invocation(begun: Begun, environment: Environment) -> Invocation:
         directory_in_source=directory.relative_to(first.root.resolve()).as_posix() if first and inside else ".",
         environment_variables=begun.variables,
         inputs=begun.inputs,
-        outputs=begun.named,
+        outputs=[*begun.named, *found.outputs],
     )

@@ -2,8 +2,8 @@
 
 The evaluation stays in our process group, so what the terminal sends (Ctrl-C, Ctrl-Z, a new window size) reaches it
 without us. What a process sends to us alone is passed on. The two are told apart by the origin the kernel gives with
-the signal, which is why signals are blocked and fetched rather than handled. A signal that somebody sends to every
-process of the group one by one, as SLURM does, reaches the evaluation twice: from outside that cannot be told apart.
+the signal, which is why signals are blocked and fetched rather than handled. What a process sends to every process of
+the group, at once or one by one, as SLURM does, has reached the evaluation too: a `Witness` tells that.
 
 Where the system cannot give the origin (macOS), what a key can send (SIGINT, SIGQUIT, SIGTSTP) is taken to come from
 the terminal when there is one, and everything else from a process.
@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reprokit import clock
+from reprokit.capture.witness import Witness
 
 _NAMED = (
     "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGTSTP", "SIGWINCH",
@@ -104,6 +105,13 @@ def wait_for(child: int, held: Held, resize: Callable[[], None]) -> Over:
     `resize` is called when the window's size changed, before the child is told.
     """
     watch = _Watch(child=child, resize=resize)
+    try:
+        return _wait_for(child, held, watch)
+    finally:
+        watch.witness.stop()
+
+
+def _wait_for(child: int, held: Held, watch: _Watch) -> Over:
     while True:
         pid, status, usage = os.wait4(child, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
         if pid and (os.WIFEXITED(status) or os.WIFSIGNALED(status)):
@@ -127,6 +135,7 @@ class _Watch:
         self._asked_to_stop = False
         self._is_leader = os.getsid(0) == os.getpid()
         self.asked: list[StopRequest] = []
+        self.witness = Witness()
 
     def note(self, caught: _Caught) -> None:
         """Note a request to end."""
@@ -167,11 +176,19 @@ class _Watch:
                     self._send(caught.number)
             case _:
                 # A hang-up is told to the leader of the session alone.
-                if caught.by_process or (caught.number == signal.SIGHUP and self._is_leader):
+                told_to_us = caught.by_process and not self._has_reached_the_child(caught.number)
+                if told_to_us or (caught.number == signal.SIGHUP and self._is_leader and not caught.by_process):
                     self._send(caught.number)
                 if caught.number == signal.SIGTSTP:
                     self._asked_to_stop = True
                     self._stop_with_the_child()
+
+    def _has_reached_the_child(self, number: int) -> bool:
+        try:
+            # One that has left our group may have been passed over: twice is better than not at all.
+            return os.getpgid(self._child) == os.getpgid(0) and self.witness.has_had(number)
+        except OSError:
+            return False
 
     def _send(self, number: int) -> None:
         try:

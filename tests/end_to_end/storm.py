@@ -22,7 +22,16 @@ from reprokit.bundle.writing import Label
 from reprokit.capture.live import capture_command
 from reprokit.capture.request import Request
 
-COUNTED = {"open", "os.mkdir", "os.remove", "os.rename", "os.scandir", "os.listdir", "os.posix_spawn", "subprocess.Popen"}
+COUNTED = {
+    "open",
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.scandir",
+    "os.listdir",
+    "os.posix_spawn",
+    "subprocess.Popen",
+}
 
 
 def capture(archive: Archive, folder: Path, number: int, kill_at: int) -> int:
@@ -38,7 +47,7 @@ def capture(archive: Archive, folder: Path, number: int, kill_at: int) -> int:
         os.chdir(folder)
         outcome = capture_command(
             Request(
-                argv=("sh", "-c", f"echo '{{\"storm\": {{\"number\": {number}}}}}' > metrics.json"),
+                argv=("sh", "-c", f'echo \'{{"storm": {{"number": {number}}}}}\' > metrics.json'),
                 directory=folder,
                 environment={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
                 home=Path(os.environ["HOME"]),
@@ -48,12 +57,10 @@ def capture(archive: Archive, folder: Path, number: int, kill_at: int) -> int:
             lambda: archive,
             last=True,
         )
-        if outcome.failure is not None:
-            raise outcome.failure
-        (folder / "said").write_text(outcome.published[0].bundle_id)
+        name, told = ("failed", repr(outcome.failure)) if outcome.failure else ("said", outcome.published[0].bundle_id)
+        (folder / name).write_text(told)
     except BaseException as error:
         (folder / "failed").write_text(repr(error))
-        os._exit(1)
     os._exit(0)
 
 

@@ -62,9 +62,7 @@ def test_a_storm_of_captures_a_third_of_them_killed_leaves_every_bundle_register
     # Whatever was published is registered, and what was said to be captured is there.
     bundles = numbers_by_bundle(reprokit.archive)
     events = [
-        json.loads(line)
-        for path in reprokit.archive.glob("ledger/*/*.jsonl")
-        for line in path.read_text().splitlines()
+        json.loads(line) for path in reprokit.archive.glob("ledger/*/*.jsonl") for line in path.read_text().splitlines()
     ]
     assert sorted(event["bundle"] for event in events if event["event"] == "captured") == sorted(bundles)
     assert sorted(entry["id"] for entry in reprokit.json("list")) == sorted(bundles)
