@@ -110,7 +110,8 @@ def store_file(cache: Cache, source: Path, md5: str) -> Path:
     place = cache.place(md5)
     if is_linked(place, source) or _holds(place, md5):
         return place.parent
-    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.parent.is_dir():
+        place.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(place)
     try:
         if not (cache.hardlinks and _link(source, temporary)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -89,9 +89,7 @@ def flush_folders(folders: Iterable[Path]) -> None:
     Raises:
         OSError: one cannot be flushed.
     """
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(flush_folder, folders):
-            pass
+    _side_by_side(flush_folder, folders)
 
 
 def flush_file(path: Path) -> None:
@@ -122,7 +120,18 @@ def flush_tree(root: Path) -> None:
                     folders.append(Path(entry.path))
                 elif entry.is_file(follow_symlinks=False):
                     files.append(Path(entry.path))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(flush_file, files):
-            pass
+    _side_by_side(flush_file, files)
     flush_folders(folders)
+
+
+def _side_by_side(flush: Callable[[Path], None], paths: Iterable[Path]) -> None:
+    def flush_all(share: list[Path]) -> None:
+        for path in share:
+            flush(path)
+
+    everything = list(paths)
+    # To hand a thread one path at a time would take longer than to flush a small file.
+    shares = [everything[start::_THREADS] for start in range(min(_THREADS, len(everything)))]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(flush_all, shares):
+            pass

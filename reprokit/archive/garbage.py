@@ -156,7 +156,9 @@ def _find(archive: Archive, before: dt.datetime, unfinished: dt.datetime, *, par
             found.objects.append(file)
     found.leftovers += [path for path in _in_scratch(archive) if _touched(path) <= unfinished.timestamp()]
     found.stagings = [
-        each.path for each in publication.abandoned(archive) if each.gone and _touched(each.path) <= before.timestamp()
+        each.path
+        for each in publication.abandoned(archive)
+        if each.gone and not (each.path / publication.BEGUN).exists() and _touched(each.path) <= before.timestamp()
     ]
     return found
 

@@ -30,6 +30,8 @@ from reprokit.errors import CaptureError, FixityError, NotFoundError, ReprokitEr
 
 OWNER = "owner.json"
 BAG = "bag"
+BEGUN = "begun.json"
+"""What a staging folder holds that can still become a bundle, though its owner has ended."""
 _DIGITS = 8  # of the identity, at the end of a bundle id
 
 

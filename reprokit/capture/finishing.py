@@ -74,7 +74,7 @@ def interrupted(archive: Archive, ended: Collection[str] = ()) -> list[Abandoned
 
 def can_be_finished(each: Abandoned) -> bool:
     """Tell whether a capture that was cut short had noted what it takes to finish it."""
-    return (each.path / unfinished.BEGUN).is_file()
+    return (each.path / publication.BEGUN).is_file()
 
 
 def finish_all(archive: Archive, secrets: Secrets, ended: Collection[str] = ()) -> list[Finished]:
@@ -105,7 +105,7 @@ def clear(archive: Archive) -> list[Path]:
 
 
 def _is_wanted(staging: Path) -> bool:
-    return any((staging / name).exists() for name in (unfinished.BEGUN, _SPOOL, _OBJECTS))
+    return any((staging / name).exists() for name in (publication.BEGUN, _SPOOL, _OBJECTS))
 
 
 def _left(each: Abandoned, reason: str) -> Finished:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from reprokit.archive.location import Archive
-from reprokit.archive.publication import BAG, Publication, publish, record_evaluation, remove, stage
+from reprokit.archive.publication import BAG, BEGUN, Publication, publish, record_evaluation, remove, stage
 from reprokit.archive.registration import DEFERRED, Folding, fold
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Invocation, Run
@@ -200,10 +200,15 @@ def _run_and_capture(request: Request, prepared: Prepared, quiet: Quiet) -> Outc
         published = _publish(request, prepared, ended)
         folding = _register(request, prepared, ended, published, quiet)
     except KeyboardInterrupt:
-        return Outcome(ended=ended, failure=CaptureError("interrupted"), places=tuple(prepared.places))
+        return _failed(prepared, ended, CaptureError("interrupted"))
     except Exception as error:  # noqa: BLE001 - the evaluation is over and keeps its status; the failure is told
-        return Outcome(ended=ended, failure=error, places=tuple(prepared.places))
+        return _failed(prepared, ended, error)
     return Outcome(ended=ended, published=published, folding=folding, places=tuple(prepared.places))
+
+
+def _failed(prepared: Prepared, ended: Ended, failure: Exception) -> Outcome:
+    kept = (prepared.staging / BEGUN).exists()
+    return Outcome(ended=ended, failure=failure, places=tuple(prepared.places), unfinished=kept)
 
 
 def _note_process(prepared: Prepared, pid: int) -> None:

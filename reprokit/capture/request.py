@@ -42,6 +42,7 @@ class Outcome:
     """How the evaluation ended, and what became of its capture.
 
     `failure` is what went wrong on reprokit's side, if anything; `places` is where the evaluation wrote its outputs.
+    With `unfinished`, what was observed is kept in the archive, and a later call can make the bundle of it.
     """
 
     ended: Ended
@@ -49,3 +50,4 @@ class Outcome:
     folding: Folding | None = None
     failure: Exception | None = None
     places: tuple[Path, ...] = ()
+    unfinished: bool = False

@@ -23,6 +23,7 @@ from msgspec import Struct
 from reprokit import clock
 from reprokit.archive import durable
 from reprokit.archive.layout import Archive
+from reprokit.archive.publication import BEGUN
 from reprokit.bundle import bag, canonical
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Input, Output, Variable
@@ -40,7 +41,7 @@ from reprokit.probes import launcher, secrets, variables
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
 
-BEGUN, OVER, SEALED = "begun.json", "over.json", "sealed.json"
+OVER, SEALED = "over.json", "sealed.json"
 _FORMAT = 1
 _LARGEST = 256 << 20
 

@@ -250,4 +250,5 @@ def _tell(outcome: Outcome, request: Request) -> None:
         return
     say("reprokit: the evaluation ran and its outputs are where it wrote them, but it was NOT captured")
     explain_failure(outcome.failure)
-    say(f"hint: once that is mended, capture it with `{_later(outcome, request)}`")
+    command = "reprokit sync" if outcome.unfinished else _later(outcome, request)
+    say(f"hint: once that is mended, capture it with `{command}`")

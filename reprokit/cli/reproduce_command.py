@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from reprokit.archive.location import Archive
+from reprokit.archive.locks import CompletedLock
 from reprokit.archive.tags_ledger import require_tag
 from reprokit.bundle import reproduce_script, rerun
 from reprokit.bundle.bag import PAYLOAD
@@ -21,8 +22,8 @@ from reprokit.bundle.writing import Label
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, find_archive, find_bundle, json_option, print_json
 from reprokit.diff.text import lines as difference_lines
-from reprokit.errors import ExitCode, NoConsentError, UsageError
-from reprokit.reproduce.plan import Mode, Plan, lines, make_plan, recorded_pins
+from reprokit.errors import ExitCode, NoConsentError, NotFoundError, UsageError
+from reprokit.reproduce.plan import Mode, Plan, known_digests, lines, make_plan, recorded_pins
 from reprokit.reproduce.run import Reproduction, Terms, reproduce, require_intact, require_possible
 
 
@@ -51,6 +52,14 @@ def _carry_out(bundle: Bundle, plan: Plan, archive: Archive, terms: Terms, *, ke
     if not keep:
         shutil.rmtree(terms.workspace, ignore_errors=True)
     return result
+
+
+def _known_digests(bundle: Bundle, named: Path | None) -> CompletedLock | None:
+    try:
+        return known_digests(bundle, find_archive(named))
+    except NotFoundError:
+        # A bundle that came by itself, to a machine without an archive.
+        return None
 
 
 def _show(result: Reproduction) -> None:
@@ -120,7 +129,8 @@ def command(
         payload = str((bundle.path / PAYLOAD).resolve())
         click.echo(reproduce_script.text(bundle.record, environment, bundle.sources, payload=payload), nl=False)
         return ExitCode.INPUT_MISSING if rerun.plan(bundle.record, bundle.sources).obstacles else ExitCode.FINE
-    plan = make_plan(bundle, mode=mode, origin=origin, environ=os.environ)
+    completed = _known_digests(bundle, archive)
+    plan = make_plan(bundle, mode=mode, origin=origin, environ=os.environ, completed=completed)
     if only_plan:
         if as_json:
             print_json(plan)
@@ -135,6 +145,7 @@ def command(
         allow_sdist=allow_sdist,
         environ=dict(os.environ),
         label=Label(tags=tags),
+        completed=completed,
     )
     result = _carry_out(bundle, plan, find_archive(archive, create=True), terms, keep=workspace is not None)
     if as_json:

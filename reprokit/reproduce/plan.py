@@ -5,22 +5,25 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from reprokit import clock
+from reprokit.archive import locks
+from reprokit.archive.layout import Archive
+from reprokit.archive.locks import CompletedLock
 from reprokit.bundle import rerun
 from reprokit.bundle.bag import sha256_of
-from reprokit.bundle.environment import Environment
 from reprokit.bundle.reading import LOCK, Bundle
 from reprokit.bundle.record import Input
 from reprokit.bundle.rerun import Part, Place, Rerun
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import SecretSlot, Unknown
+from reprokit.errors import InvalidRecordError
 from reprokit.reproduce.checkout import whence
 from reprokit.reproduce.environment import has_uv
-from reprokit.reproduce.requirements import Pin, pins
+from reprokit.reproduce.requirements import Pin, pins, with_digests
 
 SCHEMA = "https://w3id.org/reprokit/v1/plan.schema.json"
 Mode = Literal["rebuild", "current"]
@@ -42,6 +45,7 @@ class PlannedEnvironment(Struct, frozen=True, kw_only=True):
     mode: Mode
     python: str | None
     packages: int = 0
+    checked: Annotated[int, Meta(description="of how many packages an index gave the digests of their files")] = 0
     not_pinned: list[str] = []
 
 
@@ -140,21 +144,39 @@ def _not_restored(sources: list[Source], main: Source | None) -> Iterator[str]:
         yield f"`{each.name}` at {(each.commit or 'no commit')[:12]}, see `source/{each.name}.json`{used}"
 
 
-def recorded_pins(bundle: Bundle) -> tuple[list[Pin], list[str]]:
-    """Read the bundle's lock: what can be installed, and what cannot.
+def recorded_pins(bundle: Bundle, completed: CompletedLock | None = None) -> tuple[list[Pin], list[str]]:
+    """Read the bundle's lock: what can be installed, with the digests that are known, and what cannot.
 
     Raises:
         InvalidRecordError: it holds more than pinned names.
     """
-    return pins(bundle.read_payload(LOCK)) if bundle.has(LOCK) else ([], [])
+    found, others = pins(bundle.read_payload(LOCK)) if bundle.has(LOCK) else ([], [])
+    return with_digests(found, completed), others
 
 
-def _planned_environment(bundle: Bundle, environment: Environment | None, mode: Mode) -> PlannedEnvironment:
+def known_digests(bundle: Bundle, archive: Archive) -> CompletedLock | None:
+    """Read what an index was heard to say of the packages of a bundle; a damaged record is as good as none."""
+    if not bundle.has(LOCK):
+        return None
+    try:
+        return locks.newest(archive, locks.digest_of(bundle.read_payload(LOCK)))
+    except InvalidRecordError:
+        return None
+
+
+def _planned_environment(bundle: Bundle, mode: Mode, completed: CompletedLock | None) -> PlannedEnvironment:
+    environment = bundle.environment
     interpreter = environment.interpreter if environment else None
     if mode == "current" or interpreter is None:
         return PlannedEnvironment(mode="current", python=interpreter.version if interpreter else None)
-    installable, others = recorded_pins(bundle)
-    return PlannedEnvironment(mode="rebuild", python=interpreter.version, packages=len(installable), not_pinned=others)
+    installable, others = recorded_pins(bundle, completed)
+    return PlannedEnvironment(
+        mode="rebuild",
+        python=interpreter.version,
+        packages=len(installable),
+        checked=sum(bool(pin.digests) for pin in installable),
+        not_pinned=others,
+    )
 
 
 def _took(bundle: Bundle) -> float | None:
@@ -167,10 +189,18 @@ def _took(bundle: Bundle) -> float | None:
         return None
 
 
-def make_plan(bundle: Bundle, *, mode: Mode, origin: str | None, environ: Mapping[str, str]) -> Plan:
+def make_plan(
+    bundle: Bundle,
+    *,
+    mode: Mode,
+    origin: str | None,
+    environ: Mapping[str, str],
+    completed: CompletedLock | None = None,
+) -> Plan:
     """Work out how a bundle's run would be reproduced here. Nothing is run, written or fetched.
 
-    `origin` is a clone or an address to take the source from instead of the recorded one.
+    `origin` is a clone or an address to take the source from instead of the recorded one; `completed` is what an index
+    said of the packages.
     """
     again = rerun.plan(bundle.record, bundle.sources)
     sources = bundle.sources
@@ -183,7 +213,7 @@ def make_plan(bundle: Bundle, *, mode: Mode, origin: str | None, environ: Mappin
         directory=_shown(again.directory),
         source=source,
         not_restored=list(_not_restored(sources, main)),
-        environment=_planned_environment(bundle, bundle.environment, mode),
+        environment=_planned_environment(bundle, mode, completed),
         variables=[f"{name}={''.join(_shown(part) for part in parts)}" for name, parts in again.variables],
         not_carried_over=list(again.dropped),
         secrets=list(again.secrets),
@@ -205,7 +235,9 @@ def _environment_line(environment: PlannedEnvironment) -> str:
     if environment.mode == "current":
         recorded = f", where the run had {environment.python}" if environment.python else ""
         return f"the present one: what is on PATH{recorded}"
-    return f"Python {environment.python}, {environment.packages} packages by uv, from wheels unless --allow-sdist"
+    checked = f" ({environment.checked} checked by digest)" if environment.checked else ""
+    packages = f"{environment.packages} packages by uv{checked}"
+    return f"Python {environment.python}, {packages}, from wheels unless --allow-sdist"
 
 
 def _word(argument: str) -> str:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
+from reprokit.archive.locks import CompletedLock
 from reprokit.errors import InvalidRecordError
 
 
 @dataclass(frozen=True, order=True)
 class Pin:
-    """One distribution at one version."""
+    """One distribution at one version, and the digests that its files may have, where they are known."""
 
     name: str
     version: str
+    digests: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Write it as a requirement."""
-        return f"{self.name}=={self.version}"
+        return " ".join([f"{self.name}=={self.version}", *(f"--hash={digest}" for digest in self.digests)])
+
+
+def with_digests(found: Sequence[Pin], completed: CompletedLock | None) -> list[Pin]:
+    """Add what an index said of the files of each distribution, when it was asked."""
+    known = {(each.name, each.version): tuple(each.digests) for each in completed.hashed} if completed else {}
+    return [replace(pin, digests=known.get((pin.name, pin.version), ())) for pin in found]
 
 
 def _pin(line: str) -> Pin:

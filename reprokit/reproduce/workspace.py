@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reprokit.archive.locks import CompletedLock
 from reprokit.bundle import rerun
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.rerun import Part, Place, Rerun
@@ -69,9 +70,18 @@ class Workspace:
 
 
 def prepare(
-    bundle: Bundle, plan: Plan, root: Path, *, origin: str | None, environ: Mapping[str, str], allow_sdist: bool
+    bundle: Bundle,
+    plan: Plan,
+    root: Path,
+    *,
+    origin: str | None,
+    environ: Mapping[str, str],
+    allow_sdist: bool,
+    completed: CompletedLock | None = None,
 ) -> Workspace:
     """Restore the source and rebuild the environment in an empty folder.
+
+    `completed` is what an index said of the packages: a file of another digest is then not installed.
 
     Raises:
         UsageError: the folder is not empty.
@@ -95,7 +105,13 @@ def prepare(
             patch = plain
         restore(source, patch=patch, git_bundle=carried_history, origin=origin, destination=workspace.source)
     _require_inputs(bundle, workspace)
-    remarks = _rebuild(bundle, plan, workspace, environ=environ, allow_sdist=allow_sdist)
+    remarks: tuple[str, ...] = ()
+    if plan.environment.mode == "rebuild" and plan.environment.python is not None:
+        pins, _ = recorded_pins(bundle, completed)
+        remark = environment.rebuild(
+            plan.environment.python, pins, workspace.environment, environ=environ, allow_sdist=allow_sdist
+        )
+        remarks = (remark,) if remark else ()
     return Workspace(root=workspace.root, remarks=remarks)
 
 
@@ -109,18 +125,6 @@ def _require_inputs(bundle: Bundle, workspace: Workspace) -> None:
                 f"`{each.path}` was there when the run began, but is neither in its commit nor in its patch",
                 hint="was it ignored by git, or too large? `left_out` in the bundle's `source/` says so",
             )
-
-
-def _rebuild(
-    bundle: Bundle, plan: Plan, workspace: Workspace, *, environ: Mapping[str, str], allow_sdist: bool
-) -> tuple[str, ...]:
-    if plan.environment.mode == "current" or plan.environment.python is None:
-        return ()
-    pins, _ = recorded_pins(bundle)
-    remark = environment.rebuild(
-        plan.environment.python, pins, workspace.environment, environ=environ, allow_sdist=allow_sdist
-    )
-    return (remark,) if remark else ()
 
 
 def variables(again: Rerun, workspace: Workspace, *, rebuilt: bool, environ: Mapping[str, str]) -> dict[str, str]:
