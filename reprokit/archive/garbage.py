@@ -158,7 +158,7 @@ def _find(archive: Archive, before: dt.datetime, unfinished: dt.datetime, *, par
     found.stagings = [
         each.path
         for each in publication.abandoned(archive)
-        if each.gone and not (each.path / publication.BEGUN).exists() and _touched(each.path) <= before.timestamp()
+        if each.gone and not publication.may_become_a_bundle(each.path) and _touched(each.path) <= before.timestamp()
     ]
     return found
 

@@ -31,7 +31,8 @@ from reprokit.errors import CaptureError, FixityError, NotFoundError, ReprokitEr
 OWNER = "owner.json"
 BAG = "bag"
 BEGUN = "begun.json"
-"""What a staging folder holds that can still become a bundle, though its owner has ended."""
+SPOOL = "spool"
+"""With either in it, a staging folder holds what exists nowhere else: it can become a bundle though its owner ended."""
 _DIGITS = 8  # of the identity, at the end of a bundle id
 
 
@@ -283,6 +284,11 @@ def take_over(archive: Archive, staging: Path) -> None:
     mine = msgspec.structs.replace(described, process=owner.process(os.getpid()))
     with _told(archive):
         durable.write(staging / OWNER, canonical.record(mine), archive=archive)
+
+
+def may_become_a_bundle(staging: Path) -> bool:
+    """Tell whether an abandoned staging folder holds what was captured and exists nowhere else."""
+    return any((staging / name).exists() for name in (BEGUN, SPOOL))
 
 
 def clear(archive: Archive, *, but: Callable[[Path], bool] = lambda _: False) -> list[Path]:

@@ -24,7 +24,7 @@ from reprokit import clock
 from reprokit.archive import durable
 from reprokit.archive.location import locate
 from reprokit.archive.owner import Owner
-from reprokit.archive.publication import BAG, OWNER, publish
+from reprokit.archive.publication import BAG, OWNER, SPOOL, publish
 from reprokit.archive.registration import fold
 from reprokit.bundle import bag, canonical
 from reprokit.bundle.finding import Finding, finding
@@ -42,7 +42,6 @@ from reprokit.errors import CaptureError, ReprokitError
 Place: TypeAlias = str | os.PathLike[str]
 About: TypeAlias = str | Mapping[str, object]
 
-_SPOOL = "spool"
 _NAMED = 5
 _READ_ME = """\
 What a Python program recorded of itself until it was stopped. To keep it as a bundle, marked incomplete:
@@ -65,7 +64,7 @@ class _Block:
         self.prepared = prepared
         self.process = os.getpid()
         self.started = clock.text(clock.now())
-        self.spool = Spool(folder=prepared.staging / _SPOOL, started=self.started)
+        self.spool = Spool(folder=prepared.staging / SPOOL, started=self.started)
         self.files: list[Path] = []
         self.end_record: Callable[[], None] = this_process.begin(prepared.probes)
         self.spool.open()
@@ -393,7 +392,7 @@ def _describe(block: _Block) -> None:
     staging, archive = block.prepared.staging, block.prepared.archive
     (block.spool.folder / "README.txt").write_text(_READ_ME.format(folder=block.spool.folder), encoding="utf-8")
     described = canonical.decode((staging / OWNER).read_bytes(), Owner)
-    text = f"a `reprokit.capture()` block; `{_SPOOL}/README.txt` says how to keep what it recorded"
+    text = f"a `reprokit.capture()` block; `{SPOOL}/README.txt` says how to keep what it recorded"
     durable.write(
         staging / OWNER, canonical.record(msgspec.structs.replace(described, description=text)), archive=archive
     )

@@ -38,7 +38,7 @@ from reprokit.probes.interpreter import survey
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource, with_facts
 
-_SPOOL, _OBJECTS = "spool", "objects"
+_OBJECTS = "objects"
 _KILLED = "reprokit was killed while the evaluation ran"
 _LATER = "the capture was finished later, when it could have changed"
 _BUSY = "another process is at it"
@@ -105,7 +105,7 @@ def clear(archive: Archive) -> list[Path]:
 
 
 def _is_wanted(staging: Path) -> bool:
-    return any((staging / name).exists() for name in (publication.BEGUN, _SPOOL, _OBJECTS))
+    return publication.may_become_a_bundle(staging) or (staging / _OBJECTS).exists()
 
 
 def _left(each: Abandoned, reason: str) -> Finished:

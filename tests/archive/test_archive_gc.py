@@ -175,6 +175,16 @@ def test_stagings_go_whose_owner_and_evaluation_have_ended_and_no_others(archive
     assert list(archive.scratch.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", [publication.BEGUN, publication.SPOOL])
+def test_an_abandoned_staging_that_can_still_become_a_bundle_stays(archive, no_patience, name):
+    dead = abandon(archive)
+    (dead / name).mkdir()
+
+    gone(archive)
+
+    assert (dead / name).is_dir()
+
+
 def test_a_young_staging_stays(archive):
     dead = abandon(archive)
 
