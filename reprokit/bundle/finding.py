@@ -101,6 +101,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "reprokit was killed before the capture was done; it was finished later, from what had been noted",
         "what nobody saw is `unknown` in `bundle.json`; what the run wrote was taken as it lay there then",
     ),
+    "W347": (
+        "a result file was there before the run began and is not of this run",
+        "it was not taken: let every run write a file of its own, or remove the old one first",
+    ),
     "W349": ("a file was written to while it was captured", "capture it again when the evaluation is over"),
     "W350": ("a key that the mapping names is in no sample", "mend `[script]` in `reprokit.toml`"),
     "W351": ("something the program handed over could not be recorded", "see `docs/own-program.md` for what can be"),

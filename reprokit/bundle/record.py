@@ -28,6 +28,10 @@ class Output(Struct, frozen=True, kw_only=True):
     path: Annotated[str, Meta(description="as given", examples=["results"])]
     argument: Annotated[int | None, Meta(description="index in argv of the argument that names it")] = None
     prefix: Annotated[str, Meta(description="what stands before it in that argument", examples=["--output_path="])] = ""
+    holds: Annotated[
+        Literal["results", "samples"] | None,
+        Meta(description="what the file is for, when a person named it; null for a harness's folder"),
+    ] = None
 
 
 class Input(Struct, frozen=True, kw_only=True):
@@ -92,6 +96,13 @@ class Harness(Struct, frozen=True, kw_only=True):
         Literal["environment", "claim", "nothing"], Meta(description="seen among the packages, or said by the harness")
     ]
     claims: Annotated[dict[str, Json], Meta(description="what it wrote about itself and the run, unverified")] = {}
+    fields: Annotated[
+        dict[str, list[str]],
+        Meta(
+            description="for a program of one's own, the keys of its samples that a person named for members of ours",
+            examples=[{"response": ["model_answer"]}],
+        ),
+    ] = {}
 
 
 class SubjectFile(Struct, frozen=True, kw_only=True):

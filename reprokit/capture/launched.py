@@ -6,10 +6,10 @@ evaluations among them, and the places that they were told to write to, are know
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Output
@@ -90,7 +90,8 @@ def left_by(launched: Sequence[Launched], directory: Path) -> Left:
     missing = 0
     for (harness, places), together in _by_place(launched).items():
         since = min(each.started for each in together) - _COARSE
-        found = [run for run in harness.find(places) if _is_newer(run, since)]
+        newer = (run.of_new(partial(_is_newer, run.root, since)) for run in harness.find(places))
+        found = [run for run in newer if run is not None]
         missing += max(0, len(together) - len(found))
         runs |= {(harness.name, run.root.resolve(), run.key): (harness, run) for run in found}
     named = dict.fromkeys(place for each in launched for place in each.places)
@@ -149,12 +150,9 @@ def _asked(harness: Harness, argv: Sequence[str]) -> tuple[str, ...]:
     return tuple(argv[own + 1 :])
 
 
-def _is_newer(run: FoundRun, since: float) -> bool:
-    return any(time >= since for time in _times(run))
-
-
-def _times(run: FoundRun) -> Iterator[float]:
-    for file in run.files:
-        with contextlib.suppress(OSError):
-            status = (run.root / file).lstat()
-            yield max(status.st_mtime, status.st_ctime)
+def _is_newer(root: Path, since: float, file: PurePosixPath) -> bool:
+    try:
+        status = (root / file).lstat()
+    except OSError:
+        return False
+    return max(status.st_mtime, status.st_ctime) >= since

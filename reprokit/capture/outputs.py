@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from reprokit.harnesses.interface import FoundRun, Harness
@@ -68,9 +69,14 @@ def _changed(places: Sequence[Path], before: Snapshot) -> list[str]:
 
 
 def new_runs(harness: Harness, places: Sequence[Path], before: Snapshot) -> list[FoundRun]:
-    """Find the runs under some places of which any file is new or changed since `before` was taken."""
+    """Find the runs under some places that wrote a file since `before` was taken, each with what it wrote alone."""
     changed = set(_changed(places, before))
-    return [run for run in harness.find(places) if any(str(run.root / file) in changed for file in run.files)]
+
+    def is_new(root: Path, file: PurePosixPath) -> bool:
+        return str(root / file) in changed
+
+    found = (run.of_new(partial(is_new, run.root)) for run in harness.find(places))
+    return [run for run in found if run is not None]
 
 
 def left_behind(places: Sequence[Path], before: Snapshot) -> tuple[FoundRun | None, int]:

@@ -8,8 +8,10 @@ suite in `tests/contracts/`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -25,6 +27,7 @@ class FoundRun:
     """The files of one run, as they lie in an output folder.
 
     `root` is the folder the relative paths start from; `key` is what joins the files, for instance a time stamp.
+    `stale` are files that would belong to it, had they not been there, as they are, before the run began: another's.
     """
 
     root: Path
@@ -32,12 +35,28 @@ class FoundRun:
     results: PurePosixPath | None
     samples: tuple[PurePosixPath, ...] = ()
     others: tuple[PurePosixPath, ...] = ()
+    stale: tuple[PurePosixPath, ...] = ()
 
-    @property
+    @cached_property
     def files(self) -> tuple[PurePosixPath, ...]:
         """All of them, sorted."""
         results = (self.results,) if self.results else ()
-        return tuple(sorted({*results, *self.samples, *self.others}))
+        return tuple(sorted({*results, *self.samples, *self.others}, key=attrgetter("parts")))
+
+    def of_new(self, is_new: Callable[[PurePosixPath], bool]) -> FoundRun | None:
+        """Keep the files that are new; `None` when none is. What was there before was written by another run."""
+        stale = tuple(file for file in self.files if not is_new(file))
+        if len(stale) == len(self.files):
+            return None
+        if not stale:
+            return self
+        return replace(
+            self,
+            results=None if self.results in stale else self.results,
+            samples=tuple(file for file in self.samples if file not in stale),
+            others=tuple(file for file in self.others if file not in stale),
+            stale=stale,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

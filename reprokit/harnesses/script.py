@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -52,7 +53,7 @@ class Script:
 
     def outputs(self, argv: Sequence[str]) -> list[Output]:
         """Return the named files, each with every argument that is the file's path or ends with `=` and the path."""
-        return [output for path in self._files() for output in _outputs_of(path, argv)]
+        return [replace(output, holds=holds) for path, holds in self._files() for output in _outputs_of(path, argv)]
 
     def find(self, places: Sequence[Path]) -> list[FoundRun]:
         """Find the one run: the named files that are there, with paths from the deepest folder that holds them all.
@@ -104,6 +105,7 @@ class Script:
                 version=Unknown(unknown="a script has no version of its own"),
                 version_from="nothing",
                 claims=said.claims,
+                fields=self.fields.chosen_keys(),
             ),
             subject=Subject(
                 models=[replace(model, tasks=list(stored)) for model in said.models], datasets=said.datasets
@@ -137,8 +139,12 @@ class Script:
             yield from told.end()
             yield from repeats.findings()
 
-    def _files(self) -> list[Path]:
-        return list(dict.fromkeys([*([self.results] if self.results else []), *self.samples_named]))
+    def _files(self) -> Iterator[tuple[Path, Literal["results", "samples"]]]:
+        if self.results:
+            yield self.results, "results"
+        for path in dict.fromkeys(self.samples_named):
+            if path != self.results:
+                yield path, "samples"
 
 
 @dataclass(kw_only=True)
@@ -203,7 +209,11 @@ def _count(run: FoundRun, said: Said, fields: Fields) -> _Counted:
 
 def _said(run: FoundRun) -> Said:
     if run.results is None:
-        return nothing_said(finding("W301", where(run.samples[0]) if run.samples else "harness", "none was named"))
+        place = where(run.samples[0]) if run.samples else "harness"
+        named = ", ".join(f"`{file}`" for file in run.stale)
+        return nothing_said(
+            finding("W301", place, f"nothing new at {named}" if named else "no metrics file was written")
+        )
     return read_results(run.root / run.results, where(run.results))
 
 

@@ -34,6 +34,11 @@ class Fields:
                 yield member, key
 
 
+    def chosen_keys(self) -> dict[str, list[str]]:
+        """Give the keys that a person chose, by member: `choose` makes the same fields of them."""
+        return {member: list(getattr(self, member)) for member in sorted(self.chosen)}
+
+
 STANDARD = Fields()
 MEMBERS = ("id", "task", "epoch", "filter", "document", "prompt", "target", "response", "answer", "scores")
 

@@ -18,8 +18,6 @@ from reprokit.archive.locks import CompletedLock
 from reprokit.archive.notes import note
 from reprokit.bundle import bag, rerun
 from reprokit.bundle.reading import Bundle, open_bundle
-from reprokit.bundle.record import Output
-from reprokit.bundle.rerun import Place
 from reprokit.bundle.writing import Label
 from reprokit.capture.live import capture_command
 from reprokit.capture.request import Outcome, Request
@@ -27,6 +25,7 @@ from reprokit.diff.agreement import Agreement, agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import Difference
 from reprokit.errors import CaptureError, EvaluationFailedError, FixityError, InputMissingError
+from reprokit.harnesses.script_fields import MEMBERS, choose
 from reprokit.reproduce.plan import Plan
 from reprokit.reproduce.workspace import Workspace, command, prepare, variables
 
@@ -100,28 +99,37 @@ def talk_on_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def _file(output: Output, again: dict[str, Place], workspace: Workspace) -> Path:
-    place = again.get(output.path)
-    return workspace.root / place.folder / place.path if place else Path(output.path)
+def _named_files(bundle: Bundle, workspace: Workspace) -> tuple[Path | None, tuple[Path, ...]]:
+    """Tell where the re-run of a program of one's own writes its results and its samples."""
+    record = bundle.record
+    if record.harness.name != "script":
+        return None, ()
+    places = {output.path: place for output, place in rerun.outputs(record.invocation)}
+    named: dict[Path, str] = {}
+    for at, output in enumerate(record.invocation.outputs):
+        place = places.get(output.path)
+        path = workspace.root / place.folder / place.path if place else Path(output.path)
+        # Older records do not say what a file holds: the results came first.
+        named.setdefault(path, output.holds or ("samples" if at else "results"))
+    results = next((path for path, holds in named.items() if holds == "results"), None)
+    return results, tuple(path for path, holds in named.items() if holds == "samples")
 
 
 def _request(bundle: Bundle, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> Request:
     record = bundle.record
     again = rerun.plan(record, bundle.sources)
-    directory = workspace.source / again.directory.path
-    files: list[Path] = []
-    if record.harness.name == "script":
-        places = {output.path: place for output, place in rerun.outputs(record.invocation)}
-        files = [_file(output, places, workspace) for output in record.invocation.outputs]
+    results, samples = _named_files(bundle, workspace)
     return Request(
         argv=command(again, workspace, rebuilt=rebuilt, environ=terms.environ),
-        directory=directory,
+        directory=workspace.source / again.directory.path,
         environment=variables(again, workspace, rebuilt=rebuilt, environ=terms.environ),
         home=Path(terms.environ.get("HOME", "/")),
         label=terms.label,
         harness=record.harness.name,
-        results=files[0] if files else None,
-        samples=tuple(files[1:]),
+        results=results,
+        samples=samples,
+        fields=choose({member: keys for member, keys in record.harness.fields.items() if member in MEMBERS}),
+        private=record.samples == "digest",
         reproduces=bundle.identity,
     )
 

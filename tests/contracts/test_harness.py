@@ -225,6 +225,8 @@ def test_no_adapter_imports_a_harness_or_starts_a_program():
             if isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
     standard = {
+        "operator",
+        "functools",
         "__future__",
         "collections",
         "contextlib",

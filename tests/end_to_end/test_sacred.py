@@ -236,3 +236,20 @@ def test_a_repository_that_git_cannot_read_costs_the_source_and_not_the_capture(
     assert record["sources"] == [] or "unknown" in record["sources"]
     reprokit("validate", "latest")
     assert "not in the bundle" in reprokit("reproduce", "latest", "--plan", "--env", "current", check=21).stdout
+
+
+@pytest.mark.parametrize(
+    ("left_alone", "written"), [("metrics.json", "predictions.jsonl"), ("predictions.jsonl", "metrics.json")]
+)
+def test_what_an_earlier_run_left_is_never_taken_for_this_run_s(reprokit, evaluation, left_alone, written):
+    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+    again = f"import pathlib\npath = pathlib.Path({written!r})\npath.write_bytes(path.read_bytes())\n"
+    (evaluation / "again.py").write_text(again)
+
+    done = reprokit("capture", *reprokit.files, "--", "python", "again.py", directory=evaluation)
+    shown = reprokit.json("show", "latest")
+
+    assert f"W347 harness/{left_alone}" in done.stderr
+    assert shown["record"]["run"]["complete"] is False
+    assert {file["path"] for file in shown["record"]["files"] if file["role"] == "harness"} == {f"harness/{written}"}
+    assert bool(shown["results"]["metrics"]) is (written == "metrics.json")

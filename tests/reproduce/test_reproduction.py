@@ -216,3 +216,32 @@ def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
 
     assert not list(tmp_path.rglob("owned"))
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+
+
+def test_the_keys_that_a_person_named_hold_in_the_re_run_too(reprokit, evaluation):
+    source = (
+        (evaluation / "evaluate.py")
+        .read_text()
+        .replace('"response"', '"model_answer"')
+        .replace('"target"', '"gold_answer"')
+    )
+    (evaluation / "evaluate.py").write_text(source)
+    (evaluation / "reprokit.toml").write_text(
+        '[script]\nresults = "metrics.json"\nsamples = "predictions.jsonl"\nresponse = "model_answer"\ntarget = "gold_answer"\n'
+    )
+    reprokit("capture", "--", "python", "evaluate.py", directory=evaluation)
+
+    done = reprokit.json("reproduce", "latest", "--yes", "--env", "current")
+
+    assert done["verdict"] == "identical samples"
+    fields = reprokit.json("show", done["reproduced_as"])["record"]["harness"]["fields"]
+    assert fields == {"response": ["model_answer"], "target": ["gold_answer"]}
+
+
+def test_a_run_with_samples_alone_is_read_as_samples_again(reprokit, evaluation):
+    reprokit("capture", "--samples", "predictions.jsonl", "--", "python", "evaluate.py", directory=evaluation)
+
+    done = reprokit.json("reproduce", "latest", "--yes", "--env", "current", check=None)
+    (task,) = done["difference"]["samples"]
+
+    assert (task["compared"], task["identical"]) == (6, 6)
