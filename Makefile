@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format schemas docs requirements dev clean examples
+.PHONY: help demo test check lint format schemas docs requirements dev clean examples bench
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +73,14 @@ format: .venv/dev ## Format the code and bring schemas and docs up to date
 schemas: .venv/dev ## Write schemas/v1 from the record types
 	@$(BIN)/python schemas/generate.py
 
+.venv/bench: .venv/dev requirements/bench.txt
+	@echo "installing what the benchmarks measure against into .venv"
+	@$(BIN)/uv pip install -q --python $(BIN)/python --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: .venv/bench ## Measure reprokit against programs people know; takes an hour
+	@$(BIN)/python -m benchmarks --write
+
 examples: .venv/dev ## Make the example bundles anew, and put them under DVC
 	@bash examples/bundles.sh
 
@@ -84,6 +92,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 requirements: .venv/run ## Pin what is installed, anew
 	@$(COMPILE) pyproject.toml requirements/run.in -o requirements/run.txt
 	@$(COMPILE) pyproject.toml requirements/run.in requirements/dev.in -o requirements/dev.txt
+	@$(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
 	@$(COMPILE) requirements/lm-eval.in -o requirements/lm-eval.txt
 	@$(if $(LINKS),UV_FIND_LINKS='$(LINKS)') $(COMPILE) \
 	  --no-emit-package torchvision --no-emit-package timm requirements/torch.in -o requirements/torch.txt

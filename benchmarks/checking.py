@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 from collections.abc import Iterator
@@ -100,8 +101,6 @@ def _bag(folder: Path, *, files: int, size: int) -> Path:
     place = folder / "bag"
     chance = random.Random(1)
     digests: dict[str, str] = {}
-    import hashlib
-
     for number in range(files):
         path = place / bag.PAYLOAD / f"{number % 100:02}" / f"{number}.bin"
         path.parent.mkdir(parents=True, exist_ok=True)

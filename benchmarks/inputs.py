@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
 
 _WORDS = ["".join(random.Random(number).choices("aeioubcdfghjklmnpqrstvw", k=3 + number % 8)) for number in range(4000)]
+_WORDS_ASKED = 60
+_WORDS_ANSWERED = 60
 
 
 def prose(number: int, words: int) -> str:
@@ -53,27 +56,39 @@ def lm_eval_outputs(folder: Path, *, files: int, size: int) -> Path:
 
 
 def _lm_eval_lines(seed: int, size: int) -> Iterator[str]:
+    """Write the lines of a task that is answered in sentences after five worked examples, the same for every sample.
+
+    The harness's digests are those of the texts: digests that count up would compress to nothing.
+    """
+    examples = "\n\n".join(prose(-1 - seed * 10 - number, _WORDS_ASKED + _WORDS_ANSWERED) for number in range(5))
     written, number = 0, 0
     while written < size:
-        prompt = prose(seed * 10_000_000 + number, 90)
+        text = prose(seed * 10_000_000 + number, _WORDS_ASKED + _WORDS_ANSWERED)
+        question, answer = text[: len(text) // 2], text[len(text) // 2 :]
+        document = {"id": number, "question": question, "answer": answer[:7]}
+        prompt = f"{examples}\n\n{question}"
         record = {
             "doc_id": number,
-            "doc": {"id": number, "question": prompt, "answer": prompt[:7]},
-            "target": prompt[:7],
+            "doc": document,
+            "target": answer[:7],
             "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": {"until": ["\n"]}}},
-            "resps": [[prompt[3:12]]],
-            "filtered_resps": [prompt[3:12]],
+            "resps": [[answer]],
+            "filtered_resps": [answer[:7]],
             "filter": "none",
             "metrics": ["acc"],
-            "doc_hash": f"{number:064x}",
-            "prompt_hash": f"{number + 1:064x}",
-            "target_hash": f"{number + 2:064x}",
+            "doc_hash": _sha256(json.dumps(document)),
+            "prompt_hash": _sha256(prompt),
+            "target_hash": _sha256(answer[:7]),
             "acc": float(number % 2),
         }
         line = json.dumps(record) + "\n"
         written += len(line)
         number += 1
         yield line
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def samples(count: int, *, seed: int = 0, words: int = 40) -> Iterator[Sample]:

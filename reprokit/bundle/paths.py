@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 _ODD = re.compile(r"[^A-Za-z0-9._,+=@~()\[\] -]")
+_NEVER = re.compile(r"[\x00-\x1f\\:]")
 _LONGEST_PART = 200
 _LONGEST_NAME = 255
 _LONGEST_PATH = 2048
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
-_CONTROL = 32
 
 
 def is_safe(path: str) -> bool:
     """Tell whether a path from a foreign manifest stays inside the bundle and names one file the same everywhere."""
-    if not path or "\\" in path or ":" in path or any(ord(character) < _CONTROL for character in path):
+    if not path or _NEVER.search(path):
         return False
     parts = path.split("/")
     if len(path.encode(errors="replace")) > _LONGEST_PATH:
@@ -64,6 +64,7 @@ def storable(path: PurePosixPath, taken: Mapping[str, str]) -> str:
 def take(name: str, taken: dict[str, str]) -> None:
     """Note that a file of this name is stored, and the folders it lies in."""
     taken[name.lower()] = name
-    for folder in PurePosixPath(name).parents:
-        if folder.name:
-            taken[str(folder).lower()] = f"{folder}/"
+    folder = name.rpartition("/")[0]
+    while folder:
+        taken[folder.lower()] = f"{folder}/"
+        folder = folder.rpartition("/")[0]

@@ -142,9 +142,13 @@ def _whatever(_: Readable) -> bool:
 
 @dataclass(kw_only=True)
 class Payload:
-    """A payload in the making, below `bag/data`. Every path given is relative to `data/`."""
+    """A payload in the making, below `bag/data`. Every path given is relative to `data/`.
+
+    While it is `shared`, other payloads in the making write below the same `bag`, and folders that hold nothing stay.
+    """
 
     bag: Path
+    shared: bool = False
     files: list[File] = field(default_factory=list)
     _digests: dict[str, str] = field(default_factory=dict)
     _taken: dict[str, str] = field(default_factory=dict)
@@ -153,7 +157,9 @@ class Payload:
     def writer(self, path: str, role: Role | None, *, name: str | None = None) -> Iterator[Sink]:
         """Open a payload file for writing; it is indexed when the block ends without an error."""
         target = self.bag / bag.PAYLOAD / path
-        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = target.parent
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             # What the record does not index is found by its name alone.
             deferring = _Deferring(target, stack, may_compress=role is not None)
@@ -162,10 +168,10 @@ class Payload:
                 yield content
             except BaseException:
                 deferring.discard()
-                self._prune(target.parent)
+                self._prune(folder)
                 raise
             stored_digest = deferring.finish()
-        stored = deferring.stored.relative_to(self.bag / bag.PAYLOAD).as_posix()
+        stored = path + deferring.stored.name.removeprefix(target.name)
         self._digests[f"{bag.PAYLOAD}/{stored}"] = stored_digest
         paths.take(path, self._taken)
         paths.take(stored, self._taken)
@@ -176,7 +182,7 @@ class Payload:
     def _prune(self, folder: Path) -> None:
         """Remove a folder, and those above it, that hold nothing: a bag has no empty ones."""
         with suppress(OSError):
-            while folder != self.bag / bag.PAYLOAD:
+            while not self.shared and folder != self.bag / bag.PAYLOAD:
                 folder.rmdir()
                 folder = folder.parent
 
@@ -213,6 +219,44 @@ class Payload:
     def free_name(self, path: str) -> str:
         """Find the storable name, not yet taken, that is nearest to `path`."""
         return paths.storable(PurePosixPath(path), self._taken)
+
+    def are_apart(self, wanted: Iterable[PurePosixPath]) -> bool:
+        """Tell whether files of these names would get the same names each alone, whichever of them are stored."""
+        taken = dict(self._taken)
+        for path in wanted:
+            name = paths.storable(path, taken)
+            if name != paths.storable(path, {}):
+                return False
+            paths.take(name, taken)
+        return True
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Let other payloads write below the same `bag` for a while; see `part`."""
+        self.shared = True
+        try:
+            yield
+        finally:
+            self.shared = False
+            for path, _ in list(bag.walk(self.bag)):
+                if path.endswith("/"):
+                    self._prune(self.bag / path)
+
+    def part(self) -> Payload:
+        """Begin a payload below the same `bag`, to be absorbed or forgotten. Only its files' names must be apart."""
+        return Payload(bag=self.bag, shared=True)
+
+    def absorb(self, part: Payload) -> None:
+        """Take over the files of a part."""
+        self.files += part.files
+        self._digests |= part._digests
+        self._taken |= part._taken
+
+    def forget(self, path: PurePosixPath) -> None:
+        """Remove what a part may have written of a file."""
+        target = self.bag / bag.PAYLOAD / paths.storable(path, {})
+        for stored in (target, target.with_name(target.name + compression.SUFFIX)):
+            stored.unlink(missing_ok=True)
 
     def seal(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
 from reprokit.capture import private
-from reprokit.capture.contents import Contents, add_harness_files, add_logs, add_samples, add_sources, redacted
+from reprokit.capture.contents import Contents, add_logs, add_sources, redacted
+from reprokit.capture.run_files import add_outputs
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import environment as environments
 from reprokit.probes import packages, secrets, subject
@@ -180,6 +182,9 @@ def _read(contents: Contents, observed: Observed, harness: Harness, run: FoundRu
     left_results = run is not None and (run.results is not None or bool(run.samples))
     reading = harness.read(run) if run is not None and left_results else nothing_read(harness.name)
     contents.findings += [*observed.findings, *reading.findings]
+    if run is not None and run.stale:
+        contents.findings += [finding("W347", f"harness/{file}") for file in run.stale]
+        reading = dataclasses.replace(reading, complete=False)
     if not left_results:
         expected = ", ".join(f"`{output.path}`" for output in observed.invocation.outputs)
         detail = f"nothing new at {expected}" if expected else "the command names no output path"
@@ -191,8 +196,7 @@ def _add_results(contents: Contents, harness: Harness, run: FoundRun | None, rea
     """Add the harness's files, the samples and the results; returns the results as added."""
     tasks: list[Task] = []
     if run is not None:
-        unusable = add_harness_files(contents, run, reading)
-        tasks = add_samples(contents, harness, run, reading, unusable)
+        tasks = add_outputs(contents, harness, run, reading)
     results = msgspec.structs.replace(reading.results, tasks=tasks)
     if contents.private:
         results = private.without_structures(results)

@@ -1,9 +1,8 @@
-"""What goes into the payload besides the records, and what is kept out of it: files, samples, patches, logs."""
+"""What goes into the payload besides the records, and what is kept out of it: patches, histories, logs."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -13,24 +12,17 @@ import msgspec
 from reprokit.bundle import canonical
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Withheld
-from reprokit.bundle.results import Task
-from reprokit.bundle.sample import Sample
 from reprokit.bundle.source import LeftOut, Source
-from reprokit.bundle.writing import Payload, Readable
-from reprokit.capture import private
-from reprokit.consistency import Consistency
+from reprokit.bundle.writing import Payload
+from reprokit.capture import media_parts, private
 from reprokit.git import GitError
-from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import binary_patch, credential_files, history, secrets, untracked
-from reprokit.probes.interpreter import media
 from reprokit.probes.interpreter.media import SeenMedia
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
 from reprokit.probes.working_tree import OUTPUT
 
 Value = TypeVar("Value")
-_BATCH = 1 << 18
-"""Bytes of sample lines that are searched for secrets at once."""
 
 
 @dataclass(kw_only=True)
@@ -47,6 +39,28 @@ class Contents:
     findings: list[Finding]
     withheld: list[Withheld]
 
+    def part(self, task: str | None) -> Contents:
+        """Begin contents of the same payload that are made elsewhere, with what is known of one task's media, if any.
+
+        Absorbed in turn, such parts leave the contents as if all had been made here.
+        """
+        return dataclasses.replace(
+            self,
+            payload=self.payload.part(),
+            media=media_parts.of_task(self.media, task) if self.media and task else None,
+            findings=[],
+            withheld=[],
+        )
+
+    def absorb(self, part: Contents) -> bool:
+        """Take over what was made elsewhere; not so, and false, when here it would have been made otherwise."""
+        if self.media and part.media and not media_parts.join(self.media, part.media):
+            return False
+        self.payload.absorb(part.payload)
+        self.findings += part.findings
+        self.withheld += part.withheld
+        return True
+
     def withhold(self, path: str, names: set[str]) -> None:
         """Note what is kept out because of the secrets it holds."""
         listed = ", ".join(sorted(names))
@@ -58,118 +72,9 @@ class Contents:
         self.withheld.append(Withheld(path=path, reason=private.REASON))
 
 
-@dataclass(kw_only=True)
-class _Seen:
-    """What goes by while a task's samples are written."""
-
-    consistency: Consistency
-    count: int = 0
-
-
 def redacted(value: Value, kind: type[Value], known: Secrets) -> Value:
     """Copy a record without its secrets."""
     return msgspec.convert(secrets.redact_json(msgspec.to_builtins(value), known), kind)
-
-
-def add_harness_files(contents: Contents, run: FoundRun, reading: Reading) -> set[PurePosixPath]:
-    """Copy the harness's files; returns those that could not be taken and are not to be read either."""
-    unusable: set[PurePosixPath] = set()
-    # Beside the results, any file of a harness may hold what its samples say: caches, logs, tables.
-    may_show = {*run.files} - {run.results} | {*reading.sample_files.values()}
-    for file in run.files:
-        path = f"harness/{file}"
-        if contents.private and file in may_show:
-            contents.keep_private(path)
-            continue
-        try:
-            names = _add_harness_file(contents, run.root / file, file)
-        except OSError as error:
-            unusable.add(file)
-            contents.withheld.append(Withheld(path=path, reason=f"cannot be read: {error.strerror}"))
-            contents.findings.append(finding("W302", path, f"cannot be read: {error.strerror}"))
-            continue
-        if names:
-            unusable.add(file)
-            contents.withhold(path, names)
-    return unusable
-
-
-def _add_harness_file(contents: Contents, source: Path, file: PurePosixPath) -> set[str]:
-    """Copy a file unless it, or its name, holds secrets; returns their names."""
-    found = secrets.redact_text(str(file).encode(errors="replace"), contents.secrets)[1]
-    if found:
-        return found
-
-    def holds_none(copying: Readable) -> bool:
-        found.update(secrets.names_in_stream(copying, contents.secrets))
-        return not found
-
-    contents.payload.add_file(source, PurePosixPath("harness") / file, "harness", accept=holds_none)
-    return found
-
-
-def _lines(contents: Contents, rows: Iterator[Sample | Finding], seen: _Seen) -> Iterator[bytes]:
-    """Write samples as lines, many at a time: to search them one by one would take most of a capture."""
-    batch: list[tuple[Sample, bytes]] = []
-    size = 0
-    for row in rows:
-        if isinstance(row, Finding):
-            contents.findings.append(row)
-            continue
-        line = canonical.line(private.as_digests(row) if contents.private else row) + b"\n"
-        batch.append((row, line))
-        size += len(line)
-        if size >= _BATCH:
-            yield _without_secrets(contents, batch, seen)
-            batch, size = [], 0
-    yield _without_secrets(contents, batch, seen)
-
-
-def _without_secrets(contents: Contents, batch: list[tuple[Sample, bytes]], seen: _Seen) -> bytes:
-    """Join lines but for those that hold a secret, which stood in another form in the harness's file."""
-    joined = b"".join(line for _, line in batch)
-    if secrets.names_in_text(joined, contents.secrets):
-        batch = [each for each in batch if not _withheld(contents, *each)]
-        joined = b"".join(line for _, line in batch)
-    for sample, _ in batch:
-        seen.consistency.see(sample)
-    seen.count += len(batch)
-    return joined
-
-
-def _withheld(contents: Contents, sample: Sample, line: bytes) -> bool:
-    names = secrets.names_in_text(line, contents.secrets)
-    if names:
-        contents.withhold(f"sample {sample.id!r} of {sample.task}", names)
-    return bool(names)
-
-
-def add_samples(
-    contents: Contents, harness: Harness, run: FoundRun, reading: Reading, unusable: set[PurePosixPath]
-) -> list[Task]:
-    """Write each task's samples and hold the results against them; returns the tasks with what was really written."""
-    tasks: list[Task] = []
-    consistency = Consistency(reading.results)
-    # A task's samples may come from several files: those that were kept out are not read either.
-    readable = dataclasses.replace(run, samples=tuple(file for file in run.samples if file not in unusable))
-    for task in reading.results.tasks:
-        file = reading.sample_files.get(task.name)
-        if file is None or file in unusable or task.samples_file is None:
-            tasks.append(msgspec.structs.replace(task, samples_saved=0, samples_file=None))
-            continue
-        seen = _Seen(consistency=consistency)
-        path = contents.payload.free_name(task.samples_file)
-        contents.payload.add(path, "samples", _lines(contents, _samples(contents, harness, readable, task.name), seen))
-        tasks.append(msgspec.structs.replace(task, samples_saved=seen.count, samples_file=path))
-    contents.findings += consistency.findings()
-    contents.findings += media.findings(contents.media) if contents.media else []
-    return tasks
-
-
-def _samples(contents: Contents, harness: Harness, run: FoundRun, task: str) -> Iterator[Sample | Finding]:
-    """Stream a task's samples, each with its media."""
-    for row in harness.samples(run, task):
-        yield row if contents.media is None or isinstance(row, Finding) else media.with_media(row, contents.media)
 
 
 def _add_patch(contents: Contents, source: Source, file: Path, path: str) -> Source:

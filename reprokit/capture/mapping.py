@@ -54,16 +54,19 @@ class Mapping:
     fields: Fields = STANDARD
 
 
-def read_mappings(directory: Path) -> tuple[Mapping, ...]:
+def read_mappings(directory: Path, *, place: Path | None = None) -> tuple[Mapping, ...]:
     """Read the mappings of the nearest `reprokit.toml`, in or above a directory, that has any.
+
+    Where none has, the one nearest to `place` counts, where finished runs lie.
 
     Raises:
         UnreadableError: a settings file cannot be read.
         UsageError: a mapping is not as it has to be; file and key are named.
     """
-    for path, settings in settings_above(directory):
-        if _SCRIPT in settings:
-            return tuple(_mappings(path, settings[_SCRIPT]))
+    for start in (directory, place):
+        for path, settings in settings_above(start) if start else ():
+            if _SCRIPT in settings:
+                return tuple(_mappings(path, settings[_SCRIPT]))
     return ()
 
 
@@ -95,12 +98,12 @@ def script_runs(mapping: Mapping, place: Path) -> Iterator[tuple[Harness, FoundR
     """Find the runs of a script below a place: in each folder, the files of the mapping that are there.
 
     A path with folders in it is looked for from above the place too: `out/metrics.json` is found in `out`. Links are
-    not followed.
+    not followed, and nothing outside of the place is taken: the mapping may be as foreign as the runs.
     """
     named = [path for path in (mapping.results, *mapping.samples) if path]
     for folder in _folders(place, max((len(path.parts) for path in named), default=1) - 1):
         there = [folder / path for path in named if is_regular(folder / path)]
-        there = [path for path in there if path.is_relative_to(place) or path == place]
+        there = [path for path in there if _is_inside(path, place)]
         if not there:
             continue
         results = folder / mapping.results if mapping.results else None
@@ -111,6 +114,10 @@ def script_runs(mapping: Mapping, place: Path) -> Iterator[tuple[Harness, FoundR
         )
         for run in script.find([]):
             yield script, run
+
+
+def _is_inside(path: Path, place: Path) -> bool:
+    return path.is_relative_to(place) and (path.parent.resolve() / path.name).is_relative_to(place.resolve())
 
 
 def _folders(place: Path, above: int) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """Capturing a whole tree of finished runs: each run is told of, none stops the others, and a second go is quick.
 
-What is damaged, hollow, holds a secret or is still being written is refused here, and may be captured by itself, as
+What is damaged, hollow, holds a secret or may still be written to is refused here, and may be captured by itself, as
 incomplete as it is. Whoever is killed on the way loses nothing: what was published is known, and registered, next time.
 """
 
@@ -28,6 +28,7 @@ from reprokit.capture import earlier
 from reprokit.capture.assembly import Observed
 from reprokit.capture.earlier import Held
 from reprokit.capture.finished import assemble_run, capture_run, stage_run
+from reprokit.consistency import Consistency
 from reprokit.errors import CaptureError, ReprokitError
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import secrets
@@ -37,7 +38,7 @@ QUIET = 60
 """Seconds for which nothing may have been written to a run, so that it counts as over."""
 
 _REFUSED = {
-    "W349": "still being written",
+    "W349": "changed just now",
     "W302": "damaged",
     "W301": "no results",
     "W312": "holds a secret",
@@ -45,7 +46,7 @@ _REFUSED = {
 """What a run is refused for, the gravest first."""
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
-What = Literal["captured", "would capture", "already captured", "refused"]
+What = Literal["captured", "would capture", "already captured", "copy", "refused"]
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class Row(Struct, frozen=True, kw_only=True):
     bundle: Annotated[str | None, Meta(description="id of the bundle that holds it; null before there is one")] = None
     reason: Annotated[
         str | None,
-        Meta(description="why it was refused, or is not to be captured again", examples=["holds a secret: `a.json`"]),
+        Meta(description="why it was refused, or which run it is a copy of", examples=["holds a secret: `a.json`"]),
     ] = None
     metrics: Annotated[int | None, Meta(description="how many metrics it has; null when it was not read")] = None
     samples: Annotated[int | None, Meta(description="how many samples it saved; null when it was not read")] = None
@@ -101,9 +102,13 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """What is known already: the bundles of the archive, and the runs that a dry run has met, by their bytes."""
+    """What is known already: the bundles of the archive, by them the runs that became some, and those met, by bytes.
+
+    `met` is of a dry run, in which none becomes a bundle.
+    """
 
     held: Held | None
+    made: dict[str, str] = field(default_factory=dict)
     met: dict[frozenset[tuple[str, str]], str] = field(default_factory=dict)
 
     def holder(self, run: FoundRun, reading: Reading, *, private: bool) -> str | None:
@@ -115,6 +120,15 @@ class _Known:
         twin = self.met.get(key)
         self.met.setdefault(key, name)
         return twin
+
+    def told(self, row: Row) -> Row:
+        """Tell what is a copy of a run captured just now from what was captured before."""
+        if row.bundle is None:
+            return row
+        if row.outcome == "captured":
+            self.made[row.bundle] = row.run
+        twin = self.made.get(row.bundle)
+        return _same_as(twin, row) if twin and row.outcome == "already captured" else row
 
 
 class _RefusedError(Exception):
@@ -140,7 +154,7 @@ def adopt(
     known = _Known(held=Held(archive=terms.archive) if terms.archive else None)
     try:
         for harness, run in runs:
-            row = _row(_named(run, place), harness, run, terms, known)
+            row = known.told(_row(_named(run, place), harness, run, terms, known))
             rows.append(row)
             told(row)
     finally:
@@ -261,7 +275,7 @@ def _foreseen(name: str, harness: Harness, run: FoundRun, reading: Reading, term
 
 
 def _same_as(twin: str, row: Row) -> Row:
-    return Row(run=row.run, harness=row.harness, outcome="already captured", reason=f"it is a copy of `{twin}`")
+    return Row(run=row.run, harness=row.harness, outcome="copy", bundle=row.bundle, reason=f"the same as `{twin}`")
 
 
 def _secrets(run: FoundRun, terms: Terms) -> Iterator[Finding]:
@@ -276,8 +290,14 @@ def _secrets(run: FoundRun, terms: Terms) -> Iterator[Finding]:
 
 
 def _sample_findings(harness: Harness, run: FoundRun, reading: Reading) -> Iterator[Finding]:
+    consistency = Consistency(reading.results)
     for task in reading.sample_files:
-        yield from (each for each in harness.samples(run, task) if isinstance(each, Finding))
+        for each in harness.samples(run, task):
+            if isinstance(each, Finding):
+                yield each
+            else:
+                consistency.see(each)
+    yield from consistency.findings()
 
 
 def _hollow(run: FoundRun, reading: Reading) -> list[Finding]:
@@ -298,7 +318,7 @@ def _refuse_fresh(run: FoundRun) -> None:
             raise _RefusedError(finding("W349", str(as_json(f"harness/{file}")), "it is gone"))
         age = now - stamp[1] / 1e9
         if 0 <= age < QUIET:
-            when = f"{age:.0f} seconds ago; {QUIET} have to pass"
+            when = f"{age:.0f} seconds ago; it may not be finished"
             raise _RefusedError(finding("W349", str(as_json(f"harness/{file}")), when))
 
 

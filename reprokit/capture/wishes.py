@@ -10,6 +10,7 @@ mappings of `reprokit.toml`, are for programs that are no known harness.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,35 +55,58 @@ class Evaluator:
     fields: Fields = STANDARD
 
 
-def read_wishes(directory: Path, environment: Mapping[str, str]) -> Wishes:
+def read_wishes(directory: Path, environment: Mapping[str, str], *, place: Path | None = None) -> Wishes:
     """Read what the environment wishes and, after it, the nearest `reprokit.toml` with a `[capture]` table.
+
+    What that does not say, the one nearest to `place`, where finished runs lie, may.
 
     Raises:
         UnreadableError: a settings file cannot be read.
-        UsageError: `[capture]` is not as it has to be; file and key are named.
+        UsageError: `[capture]` or a variable is not as it has to be; where and what is named.
     """
-    written = next((each for each in settings_above(directory) if _TABLE in each[1]), None)
-    private, defer = _capture(*written) if written else (False, False)
-    samples, kept = split_samples(environment.get(SAMPLES_VARIABLE, "").split(os.pathsep))
+    said: dict[str, bool] = {}
+    for start in (directory, place):
+        written = next((each for each in settings_above(start) if _TABLE in each[1]), None) if start else None
+        said = _capture(*written) | said if written else said
+    defer = said.get("defer", False)
+    try:
+        samples, kept = split_samples(environment.get(SAMPLES_VARIABLE, "").split(os.pathsep), directory)
+    except UsageError as error:
+        raise UsageError(f"`{SAMPLES_VARIABLE}`: {error.message}", hint=error.hint) from None
     if environment.get(DEFER_VARIABLE) is not None:
         defer = environment[DEFER_VARIABLE].lower() not in _NO
     results = environment.get(RESULTS_VARIABLE)
     return Wishes(
         results=Path(results) if results else None,
         samples=samples,
-        private=private if kept is None else kept == DIGEST,
+        private=said.get("samples", False) if kept is None else kept == DIGEST,
         defer=defer,
     )
 
 
-def split_samples(words: Sequence[str]) -> tuple[tuple[Path, ...], str | None]:
+def split_samples(words: Sequence[str], directory: Path) -> tuple[tuple[Path, ...], str | None]:
     """Tell files of samples from the words `digest` and `full`; a file of that name is written `./digest`.
 
     Returns:
         The files, and the last of the two words that was given.
+
+    Raises:
+        UsageError: something is neither a file in `directory` nor one of the words, and spelt nearly like one.
     """
+    for word in words:
+        _refuse_misspelt(word, directory)
     files = tuple(Path(word) for word in words if word and word not in {DIGEST, FULL})
     return files, next((word for word in reversed(words) if word in {DIGEST, FULL}), None)
+
+
+def _refuse_misspelt(word: str, directory: Path) -> None:
+    # Taken for a file that is yet to be written, `digset` would let private samples be kept in full.
+    near = difflib.get_close_matches(word.lower(), (DIGEST, FULL), n=1)
+    if near and word not in {DIGEST, FULL} and not {".", "/"} & set(word) and not (directory / word).exists():
+        raise UsageError(
+            f"samples are kept as `{DIGEST}` or in `{FULL}`, not as `{word}`",
+            hint=f"did you mean `{near[0]}`? A file of that name is written `./{word}`",
+        )
 
 
 def check_harness(name: str | None, mappings: Sequence[ScriptMapping]) -> None:
@@ -128,7 +152,8 @@ def evaluator(
     )
 
 
-def _capture(path: Path, settings: dict[str, Any]) -> tuple[bool, bool]:
+def _capture(path: Path, settings: dict[str, Any]) -> dict[str, bool]:
+    """Read what a `[capture]` table says: whether samples are kept as digests only, and whether to defer."""
     where = f"`{path}`: `[{_TABLE}]`"
     written = settings[_TABLE]
     if not isinstance(written, dict):
@@ -139,4 +164,4 @@ def _capture(path: Path, settings: dict[str, Any]) -> tuple[bool, bool]:
         raise UsageError(f"{where}: `samples` is neither `digest` nor `full`", hint='write `samples = "digest"`')
     if not isinstance(defer, bool):
         raise UsageError(f"{where}: `defer` is neither `true` nor `false`", hint="write `defer = true`")
-    return samples == DIGEST, defer
+    return {key: value for key, value in (("samples", samples == DIGEST), ("defer", defer)) if key in written}

@@ -33,6 +33,10 @@ class Consistency:
             tally = self._tallies[key] = Tally(likelihoods=sample.task in self._likelihoods)
         tally.add(sample)
 
+    def join(self, other: Consistency) -> None:
+        """Take in what another one saw, of tasks that this one has not seen."""
+        self._tallies |= other._tallies
+
     def findings(self) -> list[Finding]:
         """Say what does not fit, sorted, each thing once."""
         results, tallies = self._results, self._tallies

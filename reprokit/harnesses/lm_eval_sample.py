@@ -27,9 +27,12 @@ _MEMBERS = frozenset({"doc_id", "doc", "target", "arguments", "resps", "filtered
 def sample_of(task: str, record: dict[str, Json], epoch: int) -> Sample:
     """Turn a record with a usable `doc_id` into a sample."""
     names = _metrics(record)
-    saved = {key: value for key, value in record.items() if key not in names}
+    saved = record
+    if not _MEMBERS.isdisjoint(names):
+        saved = {key: value for key, value in record.items() if key not in names}
     scores = {name: mark(record[name]) if name in record else NOT_SAVED for name in names}
-    extra = {key: value for key, value in saved.items() if key not in _MEMBERS} | _structures(record, scores)
+    extra = {key: value for key, value in saved.items() if key not in _MEMBERS and key not in scores}
+    extra |= _structures(record, scores)
     requests = _requests(saved.get("arguments"))
     if requests is None and saved.get("arguments") is not None:
         extra["arguments"] = saved["arguments"]
@@ -84,7 +87,7 @@ def _prompt(requests: list[list[Json]]) -> tuple[Json, dict[str, Json]]:
         return None, {}
     firsts = [request[0] for request in requests]
     rests = [request[1:] for request in requests]
-    prompt = firsts[0] if all(first == firsts[0] for first in firsts) else firsts
+    prompt = firsts[0] if firsts.count(firsts[0]) == len(firsts) else firsts
     if all(len(rest) == 1 and isinstance(rest[0], str) for rest in rests):
         return prompt, {"choices": [rest[0] for rest in rests]}
     return prompt, {"arguments": rests} if any(rests) else {}

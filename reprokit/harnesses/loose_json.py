@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import msgspec
+from msgspec import Meta
 
 from reprokit.bundle.canonical import decode_loosely
 from reprokit.bundle.finding import Finding, finding
@@ -17,6 +18,9 @@ from reprokit.bundle.values import Json, as_json
 # Digits become `0`, and what stands before a number in JSON becomes `:`; bytes are looked at no faster in Python.
 _SHAPES = bytes.maketrans(b"0123456789[,:- \t\r\n", b"0" * 10 + b":" * 8)
 _LONG_NUMBER = b":" + b"0" * 19
+_MOST_DIGITS = 4300
+"""A whole number of more digits is not read (by `sys.set_int_max_str_digits`); a shorter line holds none."""
+_whole = msgspec.json.Decoder()
 
 LINES_NAMED = 100
 """How many damaged lines of a file are named one by one; a last finding counts the others."""
@@ -34,12 +38,22 @@ class Decoded:
     mended: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One usable line of a `.jsonl` file; `number` counts from 1."""
 
     number: int
     value: dict[str, Json]
+
+
+class Head(TypedDict, total=False):
+    """The members by which sample lines are counted, as nearly all lines have them."""
+
+    doc_id: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | str
+    filter: str | None
+    doc_hash: str | None
+
+
+_heads = msgspec.json.Decoder(Head)
 
 
 def decode(data: bytes) -> Decoded:
@@ -50,8 +64,14 @@ def decode(data: bytes) -> Decoded:
     """
     # Nearly all of it is plain JSON, which takes a tenth of the time to read when nothing in it has to be mended.
     if not _may_hold_a_long_number(data):
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return Decoded(value=msgspec.json.decode(data), mended=False)
+        try:
+            return Decoded(value=_whole.decode(data), mended=False)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+    return _mended(data)
+
+
+def _mended(data: bytes) -> Decoded:
     try:
         text = data.decode("utf-8-sig")
         mended = False
@@ -94,7 +114,7 @@ def load(path: Path, where: str) -> tuple[dict[str, Json] | None, list[Finding]]
     return decoded.value, mended
 
 
-def lines(path: Path, where: str, *, key: str | None = None) -> Iterator[Line | Finding]:
+def lines(path: Path, where: str, *, key: str | None = None, heads: bool = False) -> Iterator[Line | Finding]:
     """Stream the objects of a `.jsonl` file, and a finding for each line that is not one.
 
     Blank lines hold nothing and are passed over. A line whose bytes had to be mended gives both, the finding first.
@@ -103,25 +123,22 @@ def lines(path: Path, where: str, *, key: str | None = None) -> Iterator[Line | 
         path: the file.
         where: what findings call it.
         key: a member that every object needs, a whole number or text.
+        heads: of the objects, only the members of `Head` are wanted; that takes a fifth of the time.
     """
-    unnamed = 0
-    named = 0
+    problems = 0
     for number, raw in enumerate(_raw_lines(path), start=1):
         if isinstance(raw, OSError):
             yield finding("W302", where, f"cannot be read: {raw.strerror}")
             break
-        if not raw.strip():
-            continue
-        line, problem = _line(raw, number, key)
-        if problem and named < LINES_NAMED:
-            named += 1
-            yield finding("W302", where, f"line {number}: {problem}")
-        elif problem:
-            unnamed += 1
-        if line:
-            yield line
-    if unnamed:
-        yield finding("W302", where, f"and {unnamed} more lines")
+        value, problem = _value(raw, key, heads=heads)
+        if problem:
+            problems += 1
+            if problems <= LINES_NAMED:
+                yield finding("W302", where, f"line {number}: {problem}")
+        if value is not None:
+            yield Line(number=number, value=value)
+    if problems > LINES_NAMED:
+        yield finding("W302", where, f"and {problems - LINES_NAMED} more lines")
 
 
 def _raw_lines(path: Path) -> Iterator[bytes | OSError]:
@@ -132,16 +149,38 @@ def _raw_lines(path: Path) -> Iterator[bytes | OSError]:
         yield error
 
 
-def _line(raw: bytes, number: int, key: str | None) -> tuple[Line | None, str]:
+def _value(raw: bytes, key: str | None, *, heads: bool) -> tuple[dict[str, Json] | None, str]:
+    """Decode a line; nothing is wrong with a blank one, and there is nothing in it."""
+    if heads and (head := _head(raw, key)) is not None:
+        return head, ""
+    if not raw.strip():
+        return None, ""
     try:
         decoded = decode(raw)
     except DamagedError as error:
         return None, str(error)
-    if not isinstance(decoded.value, dict):
+    value = decoded.value
+    if not isinstance(value, dict):
         return None, "not a JSON object"
-    if key is not None and not is_identifier(decoded.value.get(key)):
+    if key is not None and not is_identifier(value.get(key)):
         return None, f"no usable `{key}`"
-    return Line(number=number, value=decoded.value), "not valid UTF-8; U+FFFD stands for the bytes" * decoded.mended
+    return value, "not valid UTF-8; U+FFFD stands for the bytes" if decoded.mended else ""
+
+
+def _head(raw: bytes, key: str | None) -> dict[str, Json] | None:
+    """Decode the members that count of a line that is plain JSON throughout; `None` when it has to be looked at whole.
+
+    The decoder checks what it passes over, but for what bytes are in a text and how long a number is.
+    """
+    if len(raw) > _MOST_DIGITS and _may_hold_a_long_number(raw):
+        return None
+    try:
+        if not raw.isascii():
+            raw.decode("utf-8")
+        head: dict[str, Json] = dict(_heads.decode(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return head if key is None or is_identifier(head.get(key)) else None
 
 
 def is_identifier(value: Json) -> bool:

@@ -49,7 +49,7 @@ def join(
             findings.append(finding("W303", task.name))
             whole = whole and not logged
             continue
-        found = survey(lines(run.root / path, where(path), key="doc_id"))
+        found = survey(lines(run.root / path, where(path), key="doc_id", heads=True))
         tasks.append(replace(task, samples_saved=found.records, samples_file=stored[task.name]))
         differences = list(_differences(task, found, filters_of(tables.metrics, task.name)))
         findings.extend(difference for difference, _ in differences)

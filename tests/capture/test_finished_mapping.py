@@ -244,9 +244,71 @@ def test_wishes_are_the_flag_s_else_the_environment_s_else_the_file_s(reprokit, 
 
 
 def test_a_file_called_digest_is_written_with_a_dot():
-    assert split_samples(["./digest", "a.jsonl"]) == ((Path("digest"), Path("a.jsonl")), None)
-    assert split_samples(["a.jsonl", "digest"]) == ((Path("a.jsonl"),), "digest")
-    assert split_samples(["digest", "full"]) == ((), "full")
+    here = Path()
+
+    assert split_samples(["./digest", "a.jsonl"], here) == ((Path("digest"), Path("a.jsonl")), None)
+    assert split_samples(["a.jsonl", "digest"], here) == ((Path("a.jsonl"),), "digest")
+    assert split_samples(["digest", "full"], here) == ((), "full")
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("digset", "digest"), ("DIGEST", "digest"), ("digests", "digest"), ("ful", "full")]
+)
+def test_a_word_that_is_nearly_digest_is_no_file_and_nothing_runs(reprokit, tmp_path, word, near):
+    done = reprokit("capture", "--samples", word, "--", "touch", "ran", directory=tmp_path, check=2)
+
+    assert f"did you mean `{near}`?" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_files_are_files_whatever_they_are_nearly_called(tmp_path):
+    (tmp_path / "digests").touch()
+
+    assert split_samples(["digests", "./digset", "digest.jsonl", "predictions"], tmp_path)[1] is None
+    assert len(split_samples(["digests", "./digset", "digest.jsonl", "predictions"], tmp_path)[0]) == 4
+
+
+def test_a_misspelt_word_in_the_environment_captures_nothing_in_full(reprokit, evaluation):
+    done = reprokit(
+        "capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation, REPROKIT_SAMPLES="digset"
+    )
+
+    assert "score" in done.stdout
+    assert (
+        "will not be captured: `REPROKIT_SAMPLES`: samples are kept as `digest` or in `full`, not as `digset`"
+        in done.stderr
+    )
+    assert reprokit.json("list") == []
+
+
+def test_settings_beside_finished_runs_count_where_those_of_here_say_nothing(reprokit, tmp_path):
+    runs, here = tmp_path / "own", tmp_path / "here"
+    (runs / "one").mkdir(parents=True)
+    here.mkdir()
+    (runs / "one/scores.json").write_text('{"toy": {"acc": 0.5}}')
+    (runs / "one/rows.jsonl").write_text('{"id": 1, "prompt": "a person", "response": "x", "acc": 1}\n')
+    settings(runs, '[script]\nresults = "scores.json"\nsamples = "rows.jsonl"\n[capture]\nsamples = "digest"\n')
+    settings(here, "[capture]\ndefer = true\n")
+
+    reprokit("capture", "--from", runs, directory=here)
+
+    assert newest(reprokit).record.samples == "digest"
+    assert [sample.prompt for sample in newest(reprokit).samples("toy")] == [None]
+    settings(here, '[script]\nresults = "other.json"\n')
+    assert "holds no finished run" in reprokit("capture", "--from", runs, directory=here, check=10).stderr
+
+
+def test_a_mapping_takes_nothing_from_outside_of_the_place(reprokit, tmp_path):
+    runs, private = tmp_path / "downloaded", tmp_path / "private"
+    runs.mkdir()
+    private.mkdir()
+    (private / "scores.json").write_text('{"toy": {"acc": 0.5}}')
+    (runs / "link").symlink_to(private)
+
+    for path in ("../private/scores.json", "link/scores.json", str(private / "scores.json")):
+        settings(runs, f'[script]\nresults = "{path}"\n')
+        reprokit("capture", "--from", runs, check=10)
+        reprokit("capture", "--from", ".", directory=runs, check=10)
 
 
 @given(st.dictionaries(st.sampled_from(MEMBERS), st.lists(st.sampled_from("abcdef"), min_size=1, unique=True)))

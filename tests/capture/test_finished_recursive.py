@@ -59,7 +59,7 @@ def snapshot(place: Path) -> dict[str, tuple[int, int]]:
 
 
 def outcomes(text: str) -> Counter[str]:
-    names = ("captured", "would capture", "already captured", "refused")
+    names = ("captured", "would capture", "already captured", "copy", "refused")
     return Counter(next(name for name in names if line.startswith(f"{name:<16} ")) for line in text.splitlines())
 
 
@@ -156,7 +156,10 @@ def test_a_run_that_is_being_written_is_refused_until_it_is_quiet(reprokit, tmp_
     os.utime(fresh, (LONG_AGO, LONG_AGO))
     second = reprokit("capture", "--from", place, "--recursive")
 
-    assert "still being written: `results_" in first.stdout
+    assert "changed just now: `results_" in first.stdout
+    assert first.stderr.splitlines()[-1] == (
+        "hint: 1 of those refused changed within the last minute: wait a minute, and call again"
+    )
     assert outcomes(first.stdout) == {"captured": 1, "refused": 1}
     assert outcomes(second.stdout) == {"captured": 1, "already captured": 1}
 
@@ -281,9 +284,36 @@ def test_copies_of_one_run_become_one_bundle(reprokit, tmp_path):
     dry = reprokit("capture", "--from", aged(place), "--recursive", "--dry-run")
     done = reprokit("capture", "--from", place, "--recursive")
 
-    assert outcomes(dry.stdout) == {"would capture": 1, "already captured": 1}
-    assert "it is a copy of `" in dry.stdout
-    assert outcomes(done.stdout) == {"captured": 1, "already captured": 1}
+    assert outcomes(dry.stdout) == {"would capture": 1, "copy": 1}
+    assert outcomes(done.stdout) == {"captured": 1, "copy": 1}
+    assert [line for line in dry.stdout.splitlines() if line.startswith("copy")] == [
+        line for line in done.stdout.splitlines() if line.startswith("copy")
+    ]
+    assert "the same as `" in done.stdout
+    assert "1 would be captured, 1 copy of these, 0 already captured" in dry.stderr
+    assert "1 captured, 1 copy of these, 0 already captured" in done.stderr
+    again = reprokit("capture", "--from", place, "--recursive", "--dry-run")
+    assert outcomes(again.stdout) == {"already captured": 2}
+
+
+def test_a_dry_run_foretells_the_findings_and_both_say_what_they_mean(reprokit, tmp_path):
+    run = tmp_path / "old/run"
+    run.mkdir(parents=True)
+    (run / "scores.json").write_text('{"toy": {"acc": 0.75}}')
+    rows = ({"id": number, "response": "", "acc": 0.5} for number in range(4))
+    (run / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "old/reprokit.toml").write_text('[script]\nresults = "scores.json"\nsamples = "rows.jsonl"\n')
+    aged(tmp_path / "old")
+
+    dry = reprokit("capture", "--from", tmp_path / "old", "--recursive", "--dry-run")
+    done = reprokit("capture", "--from", tmp_path / "old", "--recursive")
+
+    (entry,) = reprokit.json("list")
+    assert "W322" in entry["findings"]
+    assert dry.stdout.rstrip().endswith("  " + " ".join(entry["findings"]))
+    assert done.stdout.rstrip().endswith("  " + " ".join(entry["findings"]))
+    for told in (dry, done):
+        assert "  W322 the model answered nothing\n" in told.stderr
 
 
 def test_runs_inside_bundles_are_no_runs_of_their_own(reprokit, old):
@@ -334,7 +364,7 @@ def test_a_file_that_grows_while_it_is_captured_is_told_of(tmp_path, monkeypatch
     assert "W349" in row.findings
     assert row.outcome == ("refused" if strict else "captured")
     if strict:
-        assert "still being written" in row.reason
+        assert "changed just now" in row.reason
         assert not list(archive.staging.iterdir())
 
 

@@ -12,6 +12,7 @@ from reprokit.bundle.values import Argument, Json, SecretSlot
 from reprokit.bundle.writing import Readable
 from reprokit.errors import InputMissingError
 from reprokit.probes.secrets import search, vendors
+from reprokit.probes.secrets.glance import Glance
 from reprokit.probes.secrets.known import Secrets, free_name, is_to_be_found
 from reprokit.probes.secrets.likeness import holds_a_secret, names_a_secret, slot_name
 from reprokit.probes.secrets.search import Hit, Rank
@@ -53,8 +54,7 @@ def _redact_argv(argv: Sequence[str], secrets: Secrets) -> tuple[list[Argument],
 
 def hits_in_argument(argument: str, secrets: Secrets, *, before: str = "") -> Iterator[Hit]:
     """Find what may be a secret in an argument, given the one before, or in a variable's value."""
-    yield from search.known(argument, secrets.in_text)
-    yield from search.of_form(argument)
+    yield from _hits_in_text(argument, secrets.in_text)
     yield from search.in_urls(argument)
     yield from search.named(argument)
     flag, equals, value = argument.partition("=")
@@ -174,8 +174,9 @@ def _redact_string(text: str, secrets: Secrets) -> Json:
 
 
 def _hits_in_text(text: str, forms: Sequence[tuple[str, str]]) -> Iterator[Hit]:
-    yield from search.known(text, forms)
-    yield from search.of_form(text)
+    glance = Glance(text)
+    yield from search.known(text, forms, glance)
+    yield from search.of_form(text, glance)
 
 
 def _with_slots(text: str, hits: Sequence[Hit]) -> str:
@@ -243,14 +244,12 @@ def names_in_text(text: str | bytes, secrets: Secrets) -> set[str]:
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     line = data.decode("latin-1")
-    names = {name for form, name in secrets.in_bytes if form in line}
-    names |= {hit.name for hit in search.of_form(line)}
-    return names | _known_when_unescaped(line, secrets)
+    return {hit.name for hit in _hits_in_text(line, secrets.in_bytes)} | _known_when_unescaped(line, secrets)
 
 
 def _known_when_unescaped(text: str, secrets: Secrets) -> set[str]:
     r"""Name the known values in which JSON characters stand as `\u002B`, which any writer may do with any character."""
-    if "u00" not in text:
+    if "\\" not in text or "\\u00" not in text:
         return set()
     plain, count = _ESCAPE.subn(_unescaped, text)
     return {name for form, name in secrets.in_bytes if form in plain} if count else set()

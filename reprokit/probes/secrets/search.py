@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from reprokit.probes.secrets import vendors
+from reprokit.probes.secrets.glance import Glance
 from reprokit.probes.secrets.likeness import (
     ENOUGH_TO_JUDGE,
     SHORTEST,
@@ -74,18 +75,20 @@ def strictly(name: str, value: str, /) -> bool:
     return names_a_secret(name) and random_enough(value)
 
 
-def known(text: str, forms: Iterable[tuple[str, str]]) -> Iterator[Hit]:
+def known(text: str, forms: Iterable[tuple[str, str]], glance: Glance) -> Iterator[Hit]:
     """Find known values in any of their forms."""
     for form, name in forms:
+        if not glance.may_hold(form):
+            continue
         position = text.find(form)
         while position >= 0:
             yield Hit(start=position, end=position + len(form), rank=Rank.KNOWN, name=name)
             position = text.find(form, position + len(form))
 
 
-def of_form(text: str) -> Iterator[Hit]:
+def of_form(text: str, glance: Glance) -> Iterator[Hit]:
     """Find services' keys, and random passwords in URLs."""
-    for start, end, name in vendors.find(text):
+    for start, end, name in vendors.find(text, glance):
         yield Hit(start=start, end=end, rank=Rank.FORM, name=name)
     yield from in_urls(text, strictly)
 
@@ -144,7 +147,7 @@ def _value(text: str, match: re.Match[str], longest: int) -> tuple[int, int]:
 
 def in_urls(text: str, judge: Judge = holds_a_secret) -> Iterator[Hit]:
     """Find the passwords of URLs, and tokens in the place of a user name."""
-    if "://" not in text:
+    if "@" not in text or "://" not in text:
         return
     for match in _USER_INFORMATION.finditer(text):
         group, name = ("password", "URL_PASSWORD") if match["password"] else ("user", "URL_TOKEN")

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from reprokit.probes.secrets.glance import Glance
+
 LONGEST = 1 << 14
 """No pattern matches more than about this many characters."""
 
@@ -114,18 +116,18 @@ _PRIVATE_KEY_BODY = re.compile(r"(?:\s|\\+[nrt]|[A-Za-z0-9+/=:,-])*+", re.ASCII)
 _SHORTEST_PRIVATE_KEY, _LONGEST_PRIVATE_KEY = 120, 12_000
 
 
-def find(text: str) -> Iterator[tuple[int, int, str]]:
+def find(text: str, glance: Glance) -> Iterator[tuple[int, int, str]]:
     """Yield start, end and slot name of everything in a text that has the form of a service's key."""
     for sign in _RUNS:
         for run in sign.finditer(text):
             yield from _tokens_before(text, run.end())
     for form in OTHERS:
-        for beginning in form.beginnings:
+        for beginning in filter(glance.may_hold, form.beginnings):
             position = text.find(beginning)
             while position >= 0:
                 yield from _key(form, text, position)
                 position = text.find(beginning, position + 1)
-    if _PRIVATE_KEY_BEGINNING in text:
+    if glance.may_hold(_PRIVATE_KEY_BEGINNING):
         yield from _private_keys(text)
 
 
