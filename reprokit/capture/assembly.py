@@ -18,7 +18,7 @@ from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.reading import ENVIRONMENT, LOCK, RESULTS
 from reprokit.bundle.record import Harness as HarnessRecord
 from reprokit.bundle.record import Invocation, Record, Run, SourceSummary, Subject, SubjectPart, Withheld
-from reprokit.bundle.results import Results, Task
+from reprokit.bundle.results import Results
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
@@ -32,6 +32,9 @@ from reprokit.probes.interpreter.media import SeenMedia
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
 from reprokit.probes.subject import Digester, Limits
+
+_CALLED_WITH = ("model_args", "gen_kwargs", "metadata", "wandb_args")
+"""Members of a harness's `config` that hold arguments as they were given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,10 +162,15 @@ def assemble(
         withheld=[],
     )
     reading = _read(contents, observed, harness, run)
-    results = _add_results(contents, harness, run, reading)
+    contents.secrets = _with_claimed(contents.secrets, reading)
+    tasks = add_outputs(contents, harness, run, reading) if run is not None else []
+    if contents.private:
+        reading = private.without_structures(reading)
+    results = redacted(msgspec.structs.replace(reading.results, tasks=tasks), Results, contents.secrets)
+    contents.payload.add(RESULTS, "results", canonical.record(results))
     sources = observed.sources if isinstance(observed.sources, Unknown) else add_sources(contents, observed.sources)
     add_logs(contents, observed.logs, scratch)
-    environment = redacted(observed.environment, Environment, observed.secrets)
+    environment = redacted(observed.environment, Environment, contents.secrets)
     contents.payload.add(ENVIRONMENT, "environment", canonical.record(environment))
     contents.payload.add(LOCK, "environment", packages.lock(environment))
     record = _record(contents, observed, reading, environment, sources, _subject(contents, observed, reading))
@@ -171,7 +179,7 @@ def assemble(
         results=results,
         environment=environment,
         sources=[] if isinstance(sources, Unknown) else sources,
-        label=_redacted_label(label, observed.secrets),
+        label=_redacted_label(label, contents.secrets),
         captured=clock.text(clock.now()),
         agent=f"reprokit-eval {reprokit.__version__}",
     )
@@ -192,17 +200,17 @@ def _read(contents: Contents, observed: Observed, harness: Harness, run: FoundRu
     return reading
 
 
-def _add_results(contents: Contents, harness: Harness, run: FoundRun | None, reading: Reading) -> Results:
-    """Add the harness's files, the samples and the results; returns the results as added."""
-    tasks: list[Task] = []
-    if run is not None:
-        tasks = add_outputs(contents, harness, run, reading)
-    results = msgspec.structs.replace(reading.results, tasks=tasks)
-    if contents.private:
-        results = private.without_structures(results)
-    results = redacted(results, Results, contents.secrets)
-    contents.payload.add(RESULTS, "results", canonical.record(results))
-    return results
+def _with_claimed(known: Secrets, reading: Reading) -> Secrets:
+    """Add the secrets that stand in what the harness says it was called with: nobody may have seen that call."""
+    config = reading.harness.claims.get("config")
+    given = [(name, config.get(name)) for name in _CALLED_WITH] if isinstance(config, dict) else []
+    words: list[str] = []
+    for name, value in given:
+        if isinstance(value, str):
+            words += [f"--{name}", value]
+        elif isinstance(value, dict):
+            words += [f"--{key}={each}" for key, each in value.items() if isinstance(each, str)]
+    return secrets.with_argv(known, words)
 
 
 def _record(
@@ -213,7 +221,7 @@ def _record(
     sources: list[Source] | Unknown,
     evaluated: Subject,
 ) -> Record:
-    known = observed.secrets
+    known = contents.secrets
     return Record(
         origin=observed.origin,
         invocation=redacted(observed.invocation, Invocation, known),

@@ -108,7 +108,16 @@ def _called(request: Request, *, pressed: bool) -> Called:
     )
 
 
+def _with_secrets_of_processes(prepared: Prepared) -> Prepared:
+    """Add the secrets of every command line that the evaluation started: a shell script may hold the key."""
+    known = prepared.secrets
+    for argv in dict.fromkeys(each.argv for each in interpreter.read(prepared.probes)):
+        known = secrets.with_argv(known, argv)
+    return dataclasses.replace(prepared, secrets=known)
+
+
 def _publish(request: Request, prepared: Prepared, ended: Ended) -> tuple[Publication, ...]:
+    prepared = _with_secrets_of_processes(prepared)
     runs, remarks = runs_of(prepared, request.directory)
     observed = _observe(request, prepared, ended)
     published: list[Publication] = []
@@ -137,7 +146,12 @@ def _register(
         return Folding(left=ids, reason=DEFERRED, deferred=True)
     if stopping.is_pressed(ended) or quiet.asked():
         return Folding(left=ids, reason="it was asked to stop")
-    return fold(prepared.archive)
+    try:
+        return fold(prepared.archive)
+    except KeyboardInterrupt:
+        return Folding(left=ids, reason="it was interrupted")
+    except Exception as error:  # noqa: BLE001 - what is published is captured; the next command registers it
+        return Folding(left=ids, reason=str(error))
 
 
 def capture_command(
@@ -198,11 +212,11 @@ def _run_and_capture(request: Request, prepared: Prepared, quiet: Quiet) -> Outc
         with contextlib.suppress(Exception):
             unfinished.note_over(prepared, ended)
         published = _publish(request, prepared, ended)
-        folding = _register(request, prepared, ended, published, quiet)
     except KeyboardInterrupt:
         return _failed(prepared, ended, CaptureError("interrupted"))
     except Exception as error:  # noqa: BLE001 - the evaluation is over and keeps its status; the failure is told
         return _failed(prepared, ended, error)
+    folding = _register(request, prepared, ended, published, quiet)
     return Outcome(ended=ended, published=published, folding=folding, places=tuple(prepared.places))
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import msgspec
 
 from reprokit.bundle import canonical
-from reprokit.bundle.results import Results
 from reprokit.bundle.sample import Sample
-from reprokit.bundle.values import Digest, Json
+from reprokit.bundle.values import Digest, Json, NotScored, Score
+from reprokit.harnesses.interface import Reading
 
 REASON = "samples are kept as digests only"
+SCRIPT = "script"
+_REASONS = frozenset({"nan", "infinity", "-infinity", "null", "N/A"})
 
 
 def as_digests(sample: Sample) -> Sample:
@@ -31,14 +35,31 @@ def as_digests(sample: Sample) -> Sample:
         media=[msgspec.structs.replace(medium, name=None) for medium in sample.media],
         answer=None,
         answer_digest=_digest(sample.answer),
+        scores={name: _mark(score) for name, score in sample.scores.items()},
         extra={},
     )
 
 
-def without_structures(results: Results) -> Results:
-    """Drop the values of metrics that are structures: some harnesses list single samples in them."""
-    return msgspec.structs.replace(
-        results, metrics=[msgspec.structs.replace(metric, extra=None) for metric in results.metrics]
+def _mark(score: Score) -> Score:
+    # Why there is no mark may be told in words of the sample.
+    if isinstance(score, NotScored) and score.not_scored not in _REASONS:
+        return NotScored(not_scored="text")
+    return score
+
+
+def may_tell_samples(reading: Reading) -> bool:
+    """Tell whether the results file may say what is in samples: one of a person's own, or one with whole structures."""
+    return reading.harness.name == SCRIPT or any(metric.extra is not None for metric in reading.results.metrics)
+
+
+def without_structures(reading: Reading) -> Reading:
+    """Drop from a reading what may tell of single samples: structures among metrics, a script's other members."""
+    metrics = [msgspec.structs.replace(metric, extra=None) for metric in reading.results.metrics]
+    claims = {} if reading.harness.name == SCRIPT else reading.harness.claims
+    return dataclasses.replace(
+        reading,
+        results=msgspec.structs.replace(reading.results, metrics=metrics),
+        harness=msgspec.structs.replace(reading.harness, claims=claims),
     )
 
 

@@ -7,6 +7,7 @@ out is, byte for byte, what comes out one after the other.
 from __future__ import annotations
 
 import dataclasses
+import errno
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -28,6 +29,8 @@ from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import secrets
 from reprokit.probes.interpreter import media
 
+_CANNOT_WRITE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+"""What goes wrong on the side of the bundle: such a copy is not a fault of the file."""
 _BATCH = 1 << 18
 """Bytes of sample lines that are searched for secrets at once."""
 
@@ -119,6 +122,8 @@ def _add_harness_files(
     """Copy the harness's files; returns those that could not be taken and are not to be read either."""
     # Beside the results, any file of a harness may hold what its samples say: caches, logs, tables.
     may_show = {*run.files} - {run.results} | {*reading.sample_files.values()}
+    if run.results is not None and private.may_tell_samples(reading):
+        may_show.add(run.results)
     files = [
         _File(
             path=PurePosixPath("harness") / file,
@@ -141,6 +146,8 @@ def _add_harness_file(contents: Contents, file: _File) -> bool:
     try:
         names = _copy(contents, file)
     except OSError as error:
+        if error.errno in _CANNOT_WRITE:
+            raise
         contents.withheld.append(Withheld(path=path, reason=f"cannot be read: {error.strerror}"))
         contents.findings.append(finding("W302", path, f"cannot be read: {error.strerror}"))
         return False

@@ -40,8 +40,8 @@ def read_evaluation(run: FoundRun, files: dict[str, PurePosixPath], dialect: Dia
     """Read the results file of a run, and count the lines of its sample files.
 
     What is wrong with single lines of samples is not told here: reading the samples tells it. A run is complete when
-    its results file is whole and, if samples were saved at all, every task has as many as the results say, for every
-    filter, all undamaged.
+    its results file is whole and holds a metric and, if samples were saved at all, every task has as many as the results
+    say, for every filter, all undamaged.
 
     Args:
         run: the run.
@@ -56,7 +56,7 @@ def read_evaluation(run: FoundRun, files: dict[str, PurePosixPath], dialect: Dia
     # With an offset, the count of lmms-eval ignores the samples that were skipped.
     joined = join(run, tables, files, logged=logged, fewer_is_fine=bool(config.get("offset")))
     version = dialect.version(said)
-    whole = document is not None and not findings and bool(table(said, "results")) and joined.whole
+    whole = document is not None and not findings and bool(tables.metrics) and joined.whole
     if document is not None and run.results is not None:
         findings.extend(_about_run(said, config, version, where(run.results)))
     found = models(config, dialect.model_keys, [task.name for task in joined.tasks])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -15,9 +16,11 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from reprokit.bundle.sample import Sample
-from reprokit.bundle.writing import Payload
+from reprokit.bundle.writing import Label, Payload
 from reprokit.capture import media_parts, side_by_side
+from reprokit.capture.assembly import assemble
 from reprokit.capture.contents import Contents
+from reprokit.capture.finished import observed_nothing
 from reprokit.capture.run_files import add_outputs
 from reprokit.capture.side_by_side import Done, Helpers
 from reprokit.harnesses.lm_eval import LmEval
@@ -253,3 +256,14 @@ def test_media_are_read_within_the_same_bounds_when_tasks_are_read_apart(tmp_pat
 
     assert found == expected
     assert whole == one
+
+
+def test_a_full_disk_is_no_fault_of_the_file_that_was_being_copied(outputs, tmp_path, monkeypatch):
+    (run,) = LmEval().find([outputs])
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Payload, "add_file", full)
+    with pytest.raises(OSError, match="No space left"):
+        assemble(tmp_path / "bag", observed_nothing(Secrets()), LmEval(), run, Label(), scratch=tmp_path)

@@ -253,3 +253,39 @@ def test_a_crash_report_holds_no_value(capsys, monkeypatch, tmp_path):
 
     (report,) = tmp_path.glob("reprokit-crash-*")
     assert secret not in report.read_text()
+
+
+def test_a_key_that_only_a_shell_script_holds_is_kept_out_of_what_the_evaluation_wrote(reprokit, evaluation):
+    key = made_up(24, seed=60)
+    (evaluation / "inner.py").write_text(
+        "import json, sys\njson.dump({'t': {'acc': 0.5}, 'called': sys.argv}, open('metrics.json', 'w'))\n"
+    )
+    (evaluation / "run.sh").write_text(
+        f"python inner.py --model_args pretrained=org/a,api_key={key}\nprintf '' > run.sh\n"
+    )
+    reprokit("capture", "--results", "metrics.json", "--", "bash", "run.sh", directory=evaluation)
+
+    assert key in (evaluation / "metrics.json").read_text()
+    folder = Path(reprokit.json("show", "latest")["path"])
+    held = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".patch"]
+    assert not [path for path in held if key.encode() in path.read_bytes()]
+    assert not [path for path in folder.rglob("*.patch") if key in path.read_text()]
+
+
+def test_a_key_that_the_harness_wrote_into_its_results_is_kept_out(reprokit, tmp_path):
+    key = made_up(24, seed=61)
+    (run,) = (tmp_path / "out").parents[:1]
+    folder = run / "out/org__a"
+    folder.mkdir(parents=True)
+    results = {
+        "results": {"toy": {"alias": "toy", "acc,none": 0.5}},
+        "configs": {"toy": {"task": "toy"}},
+        "config": {"model": "local", "model_args": f"pretrained=org/a,base_url=http://10.0.0.9/v1,api_key={key}"},
+    }
+    (folder / "results_2026-11-23T03-48-33.516864.json").write_text(json.dumps(results))
+
+    done = reprokit("capture", "--from", run / "out")
+
+    assert "W312" in done.stderr
+    assert not [path for path, data in _stored(reprokit.archive) if key.encode() in data]
+    assert reprokit("validate", "latest").returncode == 0

@@ -60,7 +60,7 @@ def test_what_is_left_of_a_sample_are_its_id_its_marks_and_digests(reprokit, pri
     record = reprokit.json("show", digests)["record"]
     assert record["samples"] == "digest"
     assert {each["path"] for each in record["withheld"]} == {
-        "harness/predictions.jsonl", "process/stdout.log", "process/stderr.log",
+        "harness/metrics.json", "harness/predictions.jsonl", "process/stdout.log", "process/stderr.log",
     }  # fmt: skip
     assert reprokit("validate", digests).returncode == 0
 
@@ -100,3 +100,21 @@ def test_finished_outputs_are_reduced_too(reprokit):
     kept = list(everything(reprokit.archive))
     assert not [value for value in said for data in kept if value.encode() in data]
     assert reprokit("validate", "latest").returncode == 0
+
+
+def test_what_a_metrics_file_says_of_single_samples_stays_out(reprokit, evaluation):
+    source = (evaluation / "evaluate.py").read_text()
+    more = '"detail": {"PRIVATE-ONE": "PRIVATE-TWO"}}, "per_sample": [{"q": "PRIVATE-THREE"}], "note": "PRIVATE-FOUR"'
+    source = source.replace('{"sums": {"exact_match": score}}', '{"sums": {"exact_match": score, ' + more + "}")
+    source = source.replace('"scores": {', '"scores": {"why": "N/A PRIVATE-FIVE", ')
+    (evaluation / "evaluate.py").write_text(source)
+    (evaluation / ".gitignore").write_text("*\n")
+
+    reprokit("capture", *reprokit.files, "--samples", "digest", "--", "python", "evaluate.py", directory=evaluation)
+
+    assert "PRIVATE-THREE" in (evaluation / "metrics.json").read_text()
+    assert "PRIVATE-FIVE" in (evaluation / "predictions.jsonl").read_text()
+    shown = reprokit.json("show", "latest")
+    assert [metric["metric"] for metric in shown["results"]["metrics"]] != []
+    held = [path for path in Path(shown["path"]).rglob("*") if path.is_file() and "source" not in path.parts]
+    assert not [path for path in held if b"PRIVATE-" in path.read_bytes()]
