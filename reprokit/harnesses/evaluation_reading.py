@@ -40,8 +40,8 @@ def read_evaluation(run: FoundRun, files: dict[str, PurePosixPath], dialect: Dia
     """Read the results file of a run, and count the lines of its sample files.
 
     What is wrong with single lines of samples is not told here: reading the samples tells it. A run is complete when
-    its results file is whole and holds a metric and, if samples were saved at all, every task has as many as the results
-    say, for every filter, all undamaged.
+    its results file is whole and holds a metric and, if samples were saved at all, every task has as many as the
+    results say, for every filter, all undamaged.
 
     Args:
         run: the run.

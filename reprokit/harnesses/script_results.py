@@ -185,7 +185,7 @@ def _subjects(said: Json) -> list[SubjectPart]:
 
 def _revision(said: Json) -> str | Unknown:
     if said is None:
-        return Unknown(unknown="the results do not say")
+        return Unknown(unknown="none was given")
     return full_commit(said) or Unknown(unknown=f"the results say `{said}`, which is no full commit")
 
 
