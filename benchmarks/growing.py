@@ -23,7 +23,7 @@ def rows(folder: Path, scale: float) -> Iterator[Row]:
 
     def capture(archive: Path) -> None:
         words = [*REPROKIT, "capture", "--archive", archive, "--", "true", str(next(counted))]
-        run(words, environment=program)
+        run(words, directory=folder, environment=program)
 
     fastest = in_turns({"full": lambda: capture(full), "empty": lambda: capture(empty)}, repeats=15)
     yield Row(

@@ -40,11 +40,15 @@ def _wrapping(folder: Path) -> Iterator[Row]:
     counted = iter(range(1000))
     fastest = in_turns(
         {
-            "bare": lambda: run(["true"], environment=program),
+            "bare": lambda: run(["true"], directory=folder, environment=program),
             "deferred": lambda: run(
-                [*REPROKIT, "capture", "--defer", "--", "true", str(next(counted))], environment=program | own
+                [*REPROKIT, "capture", "--defer", "--", "true", str(next(counted))],
+                directory=folder,
+                environment=program | own,
             ),
-            "whole": lambda: run([*REPROKIT, "capture", "--", "true", str(next(counted))], environment=program | own),
+            "whole": lambda: run(
+                [*REPROKIT, "capture", "--", "true", str(next(counted))], directory=folder, environment=program | own
+            ),
         },
         repeats=9,
     )

@@ -3,7 +3,8 @@
     with reprokit.capture(name="baseline") as run:      # a block of your own program becomes a bundle
         run.subject(model="org/name", dataset="org/data")
         run.sample(id=0, prompt="1+1=", target="2", response="2", scores={"exact_match": 1.0})
-    bundle = reprokit.open(run.bundle_id)
+    if run.bundle_id is not None:                       # else `run.failure` says why, and your program goes on
+        bundle = reprokit.open(run.bundle_id)
 
 Importing this does nothing and is fast.
 """
@@ -30,7 +31,7 @@ def open(reference: str | os.PathLike[str], *, archive: str | os.PathLike[str] |
         archive: the archive, where it is not the one that `reprokit` commands use.
 
     Raises:
-        NotFoundError: there is no such bundle, or no archive.
+        NotFoundError: there is no such bundle, or no archive; or `None` was given, since the run was not captured.
         UsageError: it may mean several bundles.
         UnreadableError: it is malformed, or newer than this version reads.
     """

@@ -13,20 +13,29 @@ reads the person's own configuration, without which a private remote (credential
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
-import signal
 import stat
-import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePath
 
+from reprokit import child_process, git_address
+from reprokit.child_process import TookTooLongError
 from reprokit.errors import ExitCode, ReprokitError
 
 Arguments = Sequence[str | bytes | PurePath]
+
+transport = git_address.transport
+without_credentials = git_address.without_credentials
+within = child_process.within
+
+PATIENCE = 60.0
+"""Seconds that one call may take unless it says otherwise: a slow file system is normal, one that hangs is not."""
+_COMMITTING = 120.0
+"""Seconds that all calls of one commit may take together."""
 
 _KEPT = re.compile(
     "GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|SSL_[A-Z_]+|PROXY_[A-Z_]+|HTTP_[A-Z_]+|EXEC_PATH"
@@ -67,13 +76,6 @@ _OPERATIONS = {
     "sequencer": "sequence",
     "BISECT_LOG": "bisect",
 }
-_HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])"
-_USER = r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?"
-_FETCHABLE = {
-    "https": re.compile(rf"https://{_HOST}(:[0-9]+)?/[^\s\x00-\x1f]+"),
-    "ssh": re.compile(rf"ssh://{_USER}{_HOST}(:[0-9]+)?/[^\s\x00-\x1f]+|{_USER}{_HOST}:(?![:-]|//)[^\s\x00-\x1f]+"),
-}
-_AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z0-9+.:-]*)://(?P<user>[^/?#]*@)?(?P<rest>.*)", re.DOTALL)
 
 
 class GitError(ReprokitError):
@@ -95,6 +97,10 @@ class GitMissingError(GitError):
 
 class NoRepositoryError(GitError):
     """The directory lies in no repository that git accepts."""
+
+
+class GitTimeoutError(GitError):
+    """Git took too long and was ended, or was not even started, since no time was left."""
 
 
 class RepositoryBusyError(GitError):
@@ -144,20 +150,13 @@ def _failure(arguments: Arguments, status: int, said: bytes) -> GitError:
     return kind(message, hint=hint, status=status, stderr=stderr)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    # A transport program of git's would outlive it and hold our pipes open.
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-
-
 def run(
     arguments: Arguments,
     *,
     directory: Path,
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-    timeout: float | None = None,
+    timeout: float | None = PATIENCE,
     isolated: bool = False,
     transports: Sequence[str] = (),
 ) -> bytes:
@@ -168,7 +167,8 @@ def run(
         directory: where to run it.
         environment: variables to add, for instance `GIT_INDEX_FILE`.
         stdin: bytes to give it.
-        timeout: seconds after which it is killed, with the programs it started.
+        timeout: seconds after which it is ended, with the programs it started; `None` for what may take any time. A
+            limit of several calls (`within`) counts, too.
         isolated: ignore the settings of the person and the machine.
         transports: those it may use (`https`, `ssh`, `file`); none when empty.
 
@@ -176,35 +176,40 @@ def run(
         GitMissingError: there is no git program.
         NoRepositoryError: the directory lies in no repository.
         RepositoryBusyError: somebody else holds a lock.
-        GitError: it failed for another reason, or took too long.
+        GitTimeoutError: it took too long.
+        GitError: it failed for another reason.
     """
     if not directory.is_dir():
         raise GitError(f"`{directory}` is not a directory")
     try:
-        process = subprocess.Popen(
+        ended = child_process.run(
             _words(arguments, isolated=isolated),
-            cwd=directory,
-            env=_environment(environment, isolated=isolated, transports=transports),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+            directory=directory,
+            environment=_environment(environment, isolated=isolated, transports=transports),
+            stdin=stdin,
+            timeout=timeout,
         )
+    except TookTooLongError as error:
+        raise GitTimeoutError(f"`git {_name(arguments)}` {error}") from error
     except FileNotFoundError as error:
         raise GitMissingError("git is not installed", hint="install git and see that it is on PATH") from error
     except (OSError, ValueError) as error:
         raise GitError(f"git cannot be started: {error}") from error
+    if ended.status:
+        raise _failure(arguments, ended.status, ended.said)
+    return ended.out
+
+
+def require_time() -> None:
+    """Go on only while there is time left of what several calls have together.
+
+    Raises:
+        GitTimeoutError: there is none.
+    """
     try:
-        out, said = process.communicate(stdin, timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        _stop(process)
-        raise GitError(f"`git {_name(arguments)}` took longer than {timeout:g} s") from error
-    except BaseException:
-        _stop(process)
-        raise
-    if process.returncode:
-        raise _failure(arguments, process.returncode, said)
-    return out
+        child_process.require_time()
+    except TookTooLongError as error:
+        raise GitTimeoutError(f"git {error}") from error
 
 
 def answer(
@@ -212,7 +217,7 @@ def answer(
     *,
     directory: Path,
     environment: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | None = PATIENCE,
     isolated: bool = False,
 ) -> bytes | None:
     """Ask git a question; `None` when it says no, which is an exit status of 1.
@@ -226,31 +231,6 @@ def answer(
         if error.status == 1:
             return None
         raise
-
-
-def without_credentials(address: str) -> str:
-    """Strip the secrets that a remote's address can hold: user and password, and the query.
-
-    The user name of an SSH address stays: it names an account (`git@…`), and the address is useless without it.
-    """
-    match = _AUTHORITY.fullmatch(address)
-    if match is None:
-        account, at, rest = address.partition("@")
-        secret = at and ":" in account and "/" not in account
-        return account.partition(":")[0] + at + rest if secret else address
-    user = ""
-    if match["user"] and match["scheme"].endswith("ssh"):
-        user = match["user"].removesuffix("@").partition(":")[0] + "@"
-    return f"{match['scheme']}://{user}" + re.split("[?#]", match["rest"], maxsplit=1)[0]
-
-
-def transport(address: str) -> str | None:
-    """Tell over which transport a foreign address may be fetched: `https`, `ssh`, or `None` when it must not be.
-
-    Local paths, `ext::` and other helpers, plain `http` and `git`, and whatever a program could take for an option, are
-    none.
-    """
-    return next((name for name, pattern in _FETCHABLE.items() if pattern.fullmatch(address)), None)
 
 
 def operation(git_directory: Path) -> str | None:
@@ -367,11 +347,30 @@ def commit_paths(repository: Path, paths: Iterable[PurePath | str], message: str
 
     Raises:
         RepositoryBusyError: another process holds a lock, or a merge, rebase or the like is not finished.
+        GitTimeoutError: git took too long; HEAD may have moved all the same, which the next call sees.
         GitError: a path is neither there nor known to git or is no regular file, or git refused for another reason.
     """
     wanted = [os.fsencode(path) for path in paths]
     if not wanted:
         return None
+    with _telling_of_locks(repository), within(_COMMITTING):
+        return _commit_paths(repository, wanted, message)
+
+
+@contextmanager
+def _telling_of_locks(repository: Path) -> Iterator[None]:
+    # Whose the lock is cannot be told, so it is not ours to remove.
+    try:
+        yield
+    except GitTimeoutError as error:
+        lock = repository / ".git" / "index.lock"
+        if not os.path.lexists(lock):
+            raise
+        left = f"{error.message}, and there is `{lock}`"
+        raise GitTimeoutError(left, hint="remove the lock file if no git process runs there") from error
+
+
+def _commit_paths(repository: Path, wanted: list[bytes], message: str) -> str | None:
     _refuse_unfinished(repository)
     _refuse_unknown(repository, wanted)
     # Whoever writes an index compares the files that were changed in the second of its last writing: filtered, too.

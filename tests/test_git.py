@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 
 from reprokit import git
 from reprokit.errors import ExitCode
-from reprokit.git import GitError, GitMissingError, NoRepositoryError, RepositoryBusyError
+from reprokit.git import GitError, GitMissingError, GitTimeoutError, NoRepositoryError, RepositoryBusyError
 
 
 def plain_git(directory: Path, *arguments: str, **variables: str) -> str:
@@ -463,3 +466,63 @@ def test_what_may_be_run_may_be_run_when_committed(repository):
     git.commit_paths(repository, ["a"], "a")
 
     assert plain_git(repository, "ls-tree", "HEAD", "a").startswith("100755 ")
+
+
+@pytest.fixture
+def hanging(tmp_path, monkeypatch) -> Path:
+    """Put a git on PATH that never ends; its processes leave their number in the file that is given."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "git").write_text(f'#!/bin/sh\necho $$ >> "{tmp_path}/pids"\nexec sleep 100000\n')
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return tmp_path / "pids"
+
+
+def are_gone(pids: Path) -> bool:
+    deadline = time.monotonic() + 20
+    states = [Path(f"/proc/{pid}/stat") for pid in pids.read_text().split()]
+    alive = states
+    while alive and time.monotonic() < deadline:
+        alive = [state for state in alive if state.exists() and ") Z " not in state.read_text()]
+        time.sleep(0.01)
+    return not alive
+
+
+def test_a_commit_whose_git_hangs_is_given_up_and_tells_of_the_lock(repository, hanging, monkeypatch):
+    monkeypatch.setattr(git, "_COMMITTING", 0.5)
+    (repository / ".git" / "index.lock").touch()
+
+    with pytest.raises(GitTimeoutError, match=r"took longer than 0\.5 s, and there is `.*index\.lock`"):
+        git.commit_paths(repository, ["first"], "never")
+
+    assert (repository / ".git" / "index.lock").exists()
+    assert are_gone(hanging)
+
+
+def test_calls_have_one_limit_together_and_none_begins_after_it(repository, hanging):
+    with git.within(0.5):
+        for _ in range(3):
+            with pytest.raises(GitTimeoutError, match=r"took longer than 0\.5 s"):
+                git.run(["status"], directory=repository, timeout=600)
+
+    assert len(hanging.read_text().split()) == 1
+
+
+def test_no_call_waits_for_ever_unless_it_says_so():
+    assert inspect.signature(git.run).parameters["timeout"].default == git.PATIENCE
+    assert inspect.signature(git.answer).parameters["timeout"].default == git.PATIENCE
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_git_does_not_outlive_us_when_we_are_asked_to_end(repository, hanging, number):
+    code = "import sys; from pathlib import Path; from reprokit import git; git.run(['x'], directory=Path(sys.argv[1]))"
+    asking = subprocess.Popen([sys.executable, "-c", code, repository])
+    deadline = time.monotonic() + 60
+    while not (hanging.exists() and hanging.read_text().strip()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+    asking.send_signal(number)
+
+    assert asking.wait(timeout=60) == -number
+    assert are_gone(hanging)

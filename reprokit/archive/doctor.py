@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,8 @@ from reprokit.errors import ReprokitError
 State = Literal["fail", "warn", "ok"]
 STATES: tuple[State, ...] = ("fail", "warn", "ok")
 """Worst first."""
+_PREFIX = "REPROKIT_"
+_LIKE = 0.8  # they all begin alike
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -81,4 +84,14 @@ def check_settings(archive: Archive | None, directory: Path) -> Iterator[Check]:
     for each in sorted(unknown):
         yield warn("settings", f"`{each.where}`: {each.message}", hint_of(each.code))
     if not unknown:
-        yield ok("settings", "all of them are known")
+        yield ok("settings", "every table at the top of a `reprokit.toml` is known")
+
+
+def check_variables(given: Iterable[str], known: Collection[str]) -> Iterator[Check]:
+    """Say which environment variables, by their names, look like settings and are read by nobody."""
+    for name in sorted(given):
+        if not name.upper().startswith(_PREFIX) or name in known:
+            continue
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=_LIKE)
+        hint = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{each}`' for each in known)}"
+        yield warn("settings", f"nobody reads the variable `{name}`", hint)

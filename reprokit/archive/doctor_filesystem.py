@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from reprokit.archive import cache, durable
 from reprokit.archive.doctor import Check, fail, ok, warn
 from reprokit.archive.layout import Archive
+from reprokit.errors import UsageError
 
 _MOUNTS = Path("/proc/self/mountinfo")
 _SHARED = {
@@ -61,6 +62,8 @@ def _writable(archive: Archive) -> Check:
         trial = _trial(archive)
         trial.write_bytes(b"written")
         trial.unlink()
+    except UsageError as error:
+        return fail("writable", error.message, error.hint)
     except OSError as error:
         return fail("writable", f"`{archive.private}` cannot be written: {error.strerror}", hint)
     return ok("writable", "bundles, catalog, ledger and cache can be written")

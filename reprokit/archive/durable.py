@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from reprokit.archive import own_folders
 from reprokit.archive.layout import Archive
 
 # Waiting for a disk or a file server is done side by side; more threads than this gain nothing where it was measured.
@@ -22,12 +23,17 @@ def prepare(archive: Archive) -> None:
 
     Raises:
         OSError: the archive cannot be written.
+        UsageError: a link stands where that folder or something in it belongs.
     """
+    own_folders.require_private(archive)
     if archive.scratch.is_dir():
         return
     archive.private.mkdir(parents=True, exist_ok=True)
     for name in (".gitignore", ".dvcignore"):
-        (archive.private / name).write_text("*\n", encoding="ascii")
+        # Replaced, not written to: in a clone it may be a link.
+        temporary = archive.private / f"{name}.{secrets.token_hex(8)}"
+        temporary.write_text("*\n", encoding="ascii")
+        temporary.replace(archive.private / name)
     archive.scratch.mkdir(exist_ok=True)
 
 
@@ -50,8 +56,10 @@ def write(path: Path, data: bytes, *, archive: Archive) -> None:
 
     Raises:
         OSError: it cannot be written; then nothing has changed.
+        UsageError: a link on the way leads elsewhere; the same.
     """
     prepare(archive)
+    own_folders.require_folders(archive, path.parent)
     make_folder(path.parent)
     temporary = archive.scratch / f"{path.name[:100]}.{secrets.token_hex(8)}"
     try:

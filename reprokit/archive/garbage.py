@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from msgspec import Meta, Struct
 
 from reprokit import clock, git
-from reprokit.archive import cache, durable, garbage_needed, months, pending, publication
+from reprokit.archive import cache, durable, garbage_needed, months, own_folders, pending, publication
 from reprokit.archive.layout import Archive
 from reprokit.bundle.finding import Finding, finding
 from reprokit.errors import UsageError
@@ -103,7 +103,8 @@ def collect(
         partial: objects that bundles absent from this copy may consist of are garbage too.
 
     Raises:
-        UsageError: the cache is shared with others, another process is at work, or the archive cannot be written.
+        UsageError: the cache is shared with others, another process is at work, the archive cannot be written, or its
+            private folder is a link, has one in it, or came with its commits.
         GitError: git cannot tell what is needed.
     """
     now = clock.now()
@@ -117,9 +118,11 @@ def collect(
 @contextmanager
 def _alone(archive: Archive) -> Iterator[None]:
     """Hold off whoever registers bundles, and DVC."""
-    durable.prepare(archive)
     dvc_folder = archive.root / ".dvc" / "tmp"
     try:
+        durable.prepare(archive)
+        own_folders.require_untracked(archive)
+        own_folders.require_folders(archive, dvc_folder)
         with ExitStack() as held:
             held.enter_context(FileLock(archive.lock, timeout=0))
             if dvc_folder.is_dir():

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from reprokit.archive import durable, small_file
+from reprokit.archive import durable, own_folders, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.bundle import canonical
 
@@ -46,12 +46,19 @@ def unmark(archive: Archive, marker: Marker) -> None:
 
     Raises:
         OSError: the archive cannot be written.
+        UsageError: a link stands where markers belong.
     """
+    own_folders.require_private(archive)
     place(archive, marker).unlink(missing_ok=True)
 
 
 def markers(archive: Archive) -> list[Marker]:
-    """List all markers, oldest publication first. What cannot be read is left out: `rescan` finds its bundle."""
+    """List all markers, oldest publication first. What cannot be read is left out: `rescan` finds its bundle.
+
+    Raises:
+        UsageError: a link stands where they belong.
+    """
+    own_folders.require_private(archive)
     found: list[Marker] = []
     for path in sorted(archive.pending.glob(f"*{_SUFFIX}")):
         try:
@@ -70,7 +77,11 @@ def _counts(archive: Archive, marker: Marker) -> bool:
 
 
 def waiting(archive: Archive) -> dict[str, list[Marker]]:
-    """Give the published, unregistered bundles by id, in the order of publication, each with its markers."""
+    """Give the published, unregistered bundles by id, in the order of publication, each with its markers.
+
+    Raises:
+        UsageError: a link stands where markers belong.
+    """
     found: dict[str, list[Marker]] = {}
     for marker in markers(archive):
         if _counts(archive, marker):

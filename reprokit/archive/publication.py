@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from reprokit import clock
-from reprokit.archive import catalog, durable, owner, pending, small_file, tags
+from reprokit.archive import catalog, durable, own_folders, owner, pending, small_file, tags
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.owner import Owner
 from reprokit.archive.pending import Marker
@@ -82,6 +82,7 @@ def stage(archive: Archive, owned_by: Mapping[str, str] | None = None) -> Path:
 
     Raises:
         CaptureError: the archive cannot be written.
+        UsageError: a link stands where its private folders belong.
     """
     described = Owner(
         process=owner.process(os.getpid()),
@@ -170,6 +171,7 @@ def publish(archive: Archive, staged: Path) -> Publication:
         NotFoundError: there is no sealed bundle.
         FixityError: the bundle has not the identity that its id says.
         CaptureError: the archive cannot be written; then nothing is visible, and the staging folder is still there.
+        UsageError: a link stands where a folder of the archive belongs; the same.
     """
     staging, sealed = _staging_and_bag(archive, staged)
     info = bag.read_info(sealed)
@@ -206,6 +208,7 @@ def _check_name(sealed: Path, info: BagInfo) -> None:
 def _move(archive: Archive, sealed: Path, info: BagInfo) -> bool:
     """Rename a bag into place; false when another process has just published equal content."""
     place = archive.payload(info.bundle_id)
+    own_folders.require_folders(archive, place.parent)
     durable.make_folder(place.parent)
     try:
         sealed.rename(place)
@@ -246,7 +249,12 @@ def _owner(staging: Path) -> Owner | None:
 
 
 def stagings(archive: Archive) -> list[Path]:
-    """List all staging folders: captures under way, and those that were abandoned."""
+    """List all staging folders: captures under way, and those that were abandoned.
+
+    Raises:
+        UsageError: a link stands where they belong.
+    """
+    own_folders.require_private(archive)
     folders = (archive.staging / name for name in sorted(_names(archive.staging)))
     return [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
 
@@ -256,12 +264,18 @@ def abandoned(archive: Archive, ended: Collection[str] = ()) -> list[Abandoned]:
 
     Those of another host cannot be judged from here and are left out, unless the host is named in `ended`: somebody
     knows that nothing runs there any more.
+
+    Raises:
+        UsageError: a link stands where they belong, or they came with the archive's commits.
     """
     found: list[Abandoned] = []
     for folder in stagings(archive):
         described = _owner(folder)
         if described is not None and owner.life(described.process, ended) is owner.Life.DEAD:
             found.append(Abandoned(path=folder, owner=described, gone=owner.is_gone(described, ended)))
+    if found:
+        # It is finished and cleared away by what it says of itself.
+        own_folders.require_untracked(archive)
     return found
 
 
@@ -299,6 +313,7 @@ def clear(archive: Archive, *, but: Callable[[Path], bool] = lambda _: False) ->
 
     Raises:
         CaptureError: the archive cannot be written.
+        UsageError: a link stands where they belong, or they came with the archive's commits.
     """
     with _told(archive):
         for folder in stagings(archive):

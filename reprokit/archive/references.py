@@ -22,6 +22,7 @@ _LATEST = re.compile(r"latest(?:~(?P<back>[0-9]{1,9}))?")
 _HEX = re.compile(r"(?:sha256:)?(?P<digits>[0-9a-f]{4,64})")
 _DIGITS = 8  # of the identity, at the end of a bundle id
 _SHOWN = 10
+_TELLING = 3  # characters: fewer are in an id by chance
 _POINTER = ".dvc"
 _LIST = "see `reprokit list`"
 
@@ -122,7 +123,7 @@ def _by_name(reference: str, archive: Archive) -> str:
             f"`{reference}` may mean {len(found)} bundles", hint=f"name one of {_listed(found[:_SHOWN])}{more}"
         )
     if not found:
-        near = _near(reference, ids) or tags.alike(archive, reference)
+        near = tags.alike(archive, reference) or _near(reference, ids)
         raise NotFoundError(
             f"there is no bundle `{reference}` in `{archive.root}`",
             hint=f"did you mean {_listed(near)}?" if near else _LIST,
@@ -163,7 +164,7 @@ def _identity(archive: Archive, bundle_id: str) -> str:
 
 
 def _near(reference: str, ids: list[str]) -> list[str]:
-    holding = [each for each in ids if reference.lower() in each.lower()]
+    holding = [each for each in ids if reference.lower() in each.lower()] if len(reference) >= _TELLING else []
     # Comparing spellings is slow: among very many bundles only the newest are looked at.
     return holding[-3:] or difflib.get_close_matches(reference, ids[-500:], n=3)
 

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from msgspec import Struct
 
 from reprokit import clock, git
-from reprokit.archive import catalog, durable, dvc, ledger, pending, small_file
+from reprokit.archive import catalog, durable, dvc, ledger, own_folders, pending, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.ledger import Event
 from reprokit.archive.pending import Marker
@@ -151,6 +151,7 @@ def _register(archive: Archive, waiting: Mapping[str, Sequence[Marker]], progres
 
 
 def _register_one(archive: Archive, bundle_id: str, published: str) -> Event:
+    own_folders.require_folders(archive, archive.payload(bundle_id))
     pointer = dvc.register(archive, bundle_id)
     entry = catalog.encode(catalog.derive(open_bundle(archive.payload(bundle_id))))
     durable.write(archive.entry(bundle_id), entry, archive=archive)

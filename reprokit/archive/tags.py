@@ -29,6 +29,7 @@ from reprokit.errors import NotFoundError, ReprokitError
 
 _VERSION = 1
 _LARGEST = 256 << 20
+_ALIKE = 3
 _WORTH_KEEPING = 50  # files read anew: to write what is kept costs as much as to read so many
 
 __all__ = [
@@ -200,9 +201,10 @@ def called(archive: Archive, reference: str, bundle_ids: Collection[str]) -> lis
 
 
 def alike(archive: Archive, reference: str) -> list[str]:
-    """List some tags and names that a reference may have been meant to be."""
-    spelt = {text for label in labels(archive).values() for text in (label.name, *label.tags) if text}
-    return difflib.get_close_matches(reference, sorted(spelt), n=3)
+    """List some tags and names that a reference may have been meant to be: they begin so, or are spelt alike."""
+    spelt = sorted({text for label in labels(archive).values() for text in (label.name, *label.tags) if text})
+    begun = [text for text in spelt if reference and text.lower().startswith(reference.lower())]
+    return begun[:_ALIKE] or difflib.get_close_matches(reference, spelt, n=_ALIKE)
 
 
 def identified(archive: Archive, bundle_id: str) -> Identified:

@@ -71,6 +71,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "W323": ("the model answered every prompt alike", "look at the samples before you use the score"),
     "W324": ("every sample is the same document", "look at how the task reads its dataset"),
     "W325": ("what the harness says cannot all be true", "count the samples yourself before you use the score"),
+    "W326": (
+        "results that another process wrote at the same time were not taken",
+        "let every run write to a folder of its own",
+    ),
     "W330": ("a model's revision is unknown or not pinned", "name a full commit: `revision=…` in `--model_args`"),
     "W331": ("a dataset's revision is unknown or not pinned", "name a full commit: `revision:` in the task"),
     "W332": ("sources disagree about what was evaluated", "see `subject` in `bundle.json` for what each says"),

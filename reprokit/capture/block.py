@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,36 +21,27 @@ from reprokit import clock
 from reprokit.archive import durable
 from reprokit.archive.location import locate
 from reprokit.archive.owner import Owner
-from reprokit.archive.publication import BAG, OWNER, SPOOL, publish
+from reprokit.archive.publication import BAG, OWNER, SPOOL, Publication, publish, remove, stage
 from reprokit.archive.registration import fold
-from reprokit.bundle import bag, canonical
+from reprokit.bundle import canonical
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.reading import open_bundle
-from reprokit.bundle.values import Json
+from reprokit.bundle.values import Json, Unknown
 from reprokit.bundle.writing import Label
-from reprokit.capture import plain_values, this_process
-from reprokit.capture.assembly import assemble
+from reprokit.capture import plain_values, this_process, unfinished, warned
+from reprokit.capture.assembly import Observed, assemble
 from reprokit.capture.preparation import Prepared, prepare
 from reprokit.capture.request import Request
 from reprokit.capture.spool import Spool, Spooled
+from reprokit.capture.unfinished import BlockEnd
 from reprokit.capture.wishes import DIGEST, read_wishes
 from reprokit.errors import CaptureError, ReprokitError
+from reprokit.probes import secrets
 
 Place: TypeAlias = str | os.PathLike[str]
 About: TypeAlias = str | Mapping[str, object]
 
 _NAMED = 5
-_READ_ME = """\
-What a Python program recorded of itself until it was stopped. To keep it as a bundle, marked incomplete:
-
-    reprokit capture --from {folder} --results results.json --samples samples/FILE.jsonl
-
-with `--samples` once for each file in `samples`. `reprokit status --clear` removes it.
-"""
-
-
-class CaptureWarning(UserWarning):
-    """A capture that lacks something, or failed; the program goes on."""
 
 
 class _Block:
@@ -65,8 +53,9 @@ class _Block:
         self.process = os.getpid()
         self.started = clock.text(clock.now())
         self.spool = Spool(folder=prepared.staging / SPOOL, started=self.started)
-        self.files: list[Path] = []
         self.end_record: Callable[[], None] = this_process.begin(prepared.probes)
+        with contextlib.suppress(Exception):  # it is for a case that may never come
+            unfinished.note_block(request, prepared, this_process.not_to_be_run_again())
         self.spool.open()
 
 
@@ -123,8 +112,9 @@ class Run:
             self.failure = failure
             if self._strict and error is None:
                 raise
-            left = f"what it recorded is in `{block.spool.folder}`; `README.txt` there says how to keep it"
-            self._warn(f"this block was NOT captured: {_told(failure)}; {left}")
+            left = f"what it recorded is in `{block.spool.folder}`"
+            later = "when this process has ended, `reprokit sync` tries again"
+            self._warn(f"this block was NOT captured: {_told(failure)}; {left}: {later}", again=True)
         except KeyboardInterrupt:
             # What the block itself was ended by goes first.
             if error is None:
@@ -254,7 +244,7 @@ class Run:
         with self._apart_from_the_block(lost=1):
             block = self._writable()
             if block is not None:
-                block.files.append(block.request.directory / Path(path))
+                block.spool.want(block.request.directory / Path(path))
 
     def _begin(self) -> _Block:
         directory, environment = Path.cwd(), dict(os.environ)
@@ -279,33 +269,26 @@ class Run:
         ended = clock.text(clock.now())
         block.end_record()
         block.spool.close()
-        self._take_files(block)
-        remarks = (*_about_exception(error), *self._about_unrecorded())
-        observed = this_process.observe(
-            block.request, block.prepared, started=block.started, ended=ended, remarks=remarks
+        missed = block.spool.take_wanted(block.request.directory)
+        self._unrecorded += missed
+        if missed:
+            self._warn(f"not recorded: {'; '.join(missed)}")
+        end = BlockEnd(
+            ended=ended,
+            left=_how_left(error),
+            whole=_ended_well(error) and not self._lost,
+            remarks=(*_about_exception(error), *self._about_unrecorded()),
         )
-        adapter = Spooled(block.spool, whole=_ended_well(error) and not self._lost)
-        staging, archive = block.prepared.staging, block.prepared.archive
-        (run,) = adapter.find([])
-        assemble(staging / BAG, observed, adapter, run, self._label, scratch=staging / "scratch")
-        published = publish(archive, staging)
+        with contextlib.suppress(Exception):
+            unfinished.note_block_over(block.prepared, end)
+        observed = this_process.observe(
+            block.request, block.prepared, started=block.started, ended=ended, left=end.left, remarks=end.remarks
+        )
+        published = _publish(block, observed, Spooled(block.spool, whole=end.whole))
         if not block.request.defer:
-            fold(archive)
+            fold(block.prepared.archive)
         self.bundle_id, self.path = published.bundle_id, published.path
         self.findings = tuple(open_bundle(published.path).record.findings)
-
-    def _take_files(self, block: _Block) -> None:
-        for path in dict.fromkeys(block.files):
-            inside = path.is_relative_to(block.request.directory) and ".." not in path.parts
-            name = path.relative_to(block.request.directory) if inside else Path(path.name)
-            target = block.spool.folder / "files" / name
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                # A link that somebody named is followed.
-                with bag.open_regular(Path(os.path.realpath(path))) as source, target.open("xb") as copy:
-                    shutil.copyfileobj(source, copy)
-            except OSError as error:
-                self._unrecorded.append(f"the file `{name}`: {error.strerror or error}")
 
     def _writable(self) -> _Block | None:
         """Give the block; none when it is not captured, which was told then."""
@@ -346,16 +329,35 @@ class Run:
             named = "; ".join(self._unrecorded[:_NAMED])
             yield finding("W351", "harness", named + (f"; and {more} more" if more > 0 else ""))
 
-    def _warn(self, text: str) -> None:
-        """Warn once a run; where warnings are errors, on stderr, since they would end the block."""
-        if self._warned:
+    def _warn(self, text: str, *, again: bool = False) -> None:
+        """Warn once a run, unless the warning is worth a second one."""
+        if self._warned and not again:
             return
         self._warned = True
-        try:
-            warnings.warn(f"reprokit: {text}", CaptureWarning, stacklevel=4)
-        except CaptureWarning:
-            with contextlib.suppress(OSError, ValueError, AttributeError):
-                sys.stderr.write(f"reprokit: WARNING: {text}\n")
+        warned.warn(text)
+
+
+def _publish(block: _Block, observed: Observed, adapter: Spooled) -> Publication:
+    """Make the bundle in a folder of its own: until it is published, all that it is made of stays as it is."""
+    staging, archive = block.prepared.staging, block.prepared.archive
+    (run,) = adapter.find([])
+    staged = stage(archive, {"description": "bundle of a `reprokit.capture()` block"})
+    try:
+        made = assemble(staged / BAG, observed, adapter, run, block.request.label, scratch=staging / "scratch")
+        with contextlib.suppress(Exception):
+            unfinished.note_sealed(archive, staging, {unfinished.run_key(None): made.bundle_id})
+        published = publish(archive, staged)
+    except BaseException:
+        remove(staged)
+        raise
+    unfinished.let_go(staging)
+    return published
+
+
+def _how_left(error: BaseException | None) -> Unknown:
+    if error is None:
+        return Unknown(unknown="the block ended, and the process went on")
+    return Unknown(unknown=f"the block ended by `{type(error).__name__}`; what the process did afterwards is not known")
 
 
 def _key(value: object, odd: plain_values.Odd) -> int | str:
@@ -390,9 +392,8 @@ def _home() -> Path:
 def _describe(block: _Block) -> None:
     """Say in the staging folder what it is, for whoever finds it after the process was killed."""
     staging, archive = block.prepared.staging, block.prepared.archive
-    (block.spool.folder / "README.txt").write_text(_READ_ME.format(folder=block.spool.folder), encoding="utf-8")
     described = canonical.decode((staging / OWNER).read_bytes(), Owner)
-    text = f"a `reprokit.capture()` block; `{SPOOL}/README.txt` says how to keep what it recorded"
-    durable.write(
-        staging / OWNER, canonical.record(msgspec.structs.replace(described, description=text)), archive=archive
-    )
+    name = block.request.label.name
+    named = f" named `{secrets.redact_string(name, block.prepared.secrets)}`" if name else ""
+    described = msgspec.structs.replace(described, description=f"a `reprokit.capture()` block{named}")
+    durable.write(staging / OWNER, canonical.record(described), archive=archive)

@@ -31,6 +31,7 @@ MOST = 32
 
 _CAPS = Caps(seconds=60.0)
 _CODE = ("module", "script")
+WORKING_DIRECTORY = Use(kind="working directory")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,7 @@ class Checkouts:
     Args:
         directory: the working directory of the evaluation.
         first: what is known of its checkout.
+        late: there was no time to look at it before the start; that is made up for as soon as the command has started.
         submodules: those of that checkout that are checkouts of their own.
         inputs: what the command line names.
         written: what the evaluation writes, absolute: it is left out everywhere.
@@ -68,6 +70,7 @@ class Checkouts:
         *,
         directory: Path,
         first: ObservedSource | Unknown | None,
+        late: bool = False,
         submodules: Sequence[ObservedSource] = (),
         inputs: Sequence[Input] = (),
         written: Sequence[Path],
@@ -76,10 +79,11 @@ class Checkouts:
     ) -> None:
         self._directory, self._first, self._written, self._into, self._probes = directory, first, written, into, probes
         self._known = [first, *submodules] if isinstance(first, ObservedSource) else []
+        self._late = [CodePlace(path=directory, use=WORKING_DIRECTORY)] if late else []
         self._roots = Roots()
         self._number = 0
         self._watch = CheckoutWatch(
-            first=self._of_inputs(inputs),
+            first=[*self._late, *self._of_inputs(inputs)],
             probes=probes,
             seen=[each.root for each in self._known],
             roots=self._roots,
@@ -106,15 +110,19 @@ class Checkouts:
         `environment` is the record of what the run had, `inputs` what its command line named.
         """
         processes = survey(self._probes).processes
-        places = [*code_places.known_at_end(environment, processes), *self._of_inputs(inputs)]
+        places = [*self._late, *code_places.known_at_end(environment, processes), *self._of_inputs(inputs)]
         found = self._sorted(places)
         sources, refused = self._looked_at(found.uses)
+        late = {root for root, places in found.uses.items() if any(each in self._late for each in places)}
+        sources.sort(key=lambda each: each.root not in late)  # the working directory's first
         sources = _cleared(_named([_with_uses(each, found.uses.get(each.root, [])) for each in sources], self._first))
         findings = [
             *(each for observed in sources for each in _about(observed, found.uses.get(observed.root, []))),
             *(finding("W340", "bundle.json", f"`{where}`: {why}") for where, why in (found.unread | refused).items()),
             *loose_code(found.loose),
         ]
+        if self._late and isinstance(self._first, Unknown) and not any(each.root in late for each in sources):
+            findings.append(finding("W316", "bundle.json", self._first.unknown))
         if not sources and isinstance(self._first, Unknown):
             return Settled(sources=self._first, findings=tuple(findings))
         return Settled(sources=tuple(sources), findings=tuple(findings))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,7 @@ from reprokit.archive.publication import Publication
 from reprokit.bundle import bag, canonical, naming
 from reprokit.bundle.compression import SUFFIX
 from reprokit.bundle.reading import Bundle, open_bundle
+from reprokit.bundle.values import Unknown, as_json
 from reprokit.errors import ReprokitError
 from reprokit.harnesses.interface import FoundRun, Harness
 from reprokit.harnesses.script import Script
@@ -121,12 +123,12 @@ class Held:
     archive: Archive
     _months: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
-    def holder(self, run: FoundRun, started: str | None, *, private: bool) -> str | None:
+    def holder(self, harness: Harness, run: FoundRun, started: str | None, *, private: bool) -> str | None:
         """Name a bundle that holds every file of a run, byte for byte, when one does.
 
         `started` is the run's claim of its start; only bundles of that time are looked at, and of the time at which the
-        results were written. For samples that are to be
-        kept as digests only, the results alone count: such a bundle holds no other file.
+        results were written. For samples that are to be kept as digests only, the results alone count: such a bundle
+        holds no other file. Equal files of a program of one's own may be another run's when they have another path.
         """
         if run.results is None:
             return None
@@ -136,16 +138,20 @@ class Held:
             months = dict.fromkeys([*_months(started or written), *_months(written), naming.UNDATED])
             candidates = [each for month in months for each in self._of(month).get(results, ())]
             others = run.files if candidates and not private else ()
-            digests = {results, *(bag.sha256_of(run.root / file) for file in others)}
-            return next((each for each in candidates if self._holds(each, digests, private=private)), None)
+            files = {run.results: results} | {file: bag.sha256_of(run.root / file) for file in others}
+            own = run.root if isinstance(harness, Script) else None
+            return next((each for each in candidates if self._holds(each, files, own, private=private)), None)
         except (OSError, ReprokitError):
             return None
 
-    def _holds(self, bundle_id: str, digests: set[str], *, private: bool) -> bool:
+    def _holds(self, bundle_id: str, files: Mapping[PurePosixPath, str], own: Path | None, *, private: bool) -> bool:
+        """Tell whether a bundle holds files, by path and digest; `own` is the root of a script's run."""
         bundle = open_bundle(self.archive.payload(bundle_id))
         # Of a bundle made with a mistaken mapping another one is wanted.
         mistaken = any(each.code == "W350" for each in bundle.record.findings)
-        return digests <= _digests(bundle) and not mistaken and (private or bundle.record.samples == "full")
+        if mistaken or not (private or bundle.record.samples == "full"):
+            return False
+        return set(files.values()) <= _digests(bundle) and (own is None or _is_of(bundle, own, files))
 
     def _of(self, month: str) -> dict[str, list[str]]:
         if month not in self._months:
@@ -155,6 +161,23 @@ class Held:
                     found.setdefault(digest, []).append(path.name)
             self._months[month] = found
         return self._months[month]
+
+
+def _is_of(bundle: Bundle, root: Path, files: Mapping[PurePosixPath, str]) -> bool:
+    """Tell whether a bundle that holds the digests of a script's files is of these files, and not of equal ones.
+
+    One made of finished files holds them under the same paths; one made while they were written says where they lay.
+    """
+    record = bundle.record
+    if record.origin == "finished":
+        named = {(each.name or each.path.removeprefix("harness/")): each.digest for each in record.files}
+        return all(named.get(str(as_json(str(path)))) == f"sha256:{digest}" for path, digest in files.items())
+    directory = record.invocation.working_directory
+    if isinstance(directory, Unknown):
+        return False
+    written = [Path(os.path.realpath(Path(directory) / output.path)) for output in record.invocation.outputs]
+    real = (Path(os.path.realpath(root / path)) for path in files)
+    return any(path.is_relative_to(place) for path in real for place in written)
 
 
 def _months(moment: str) -> list[str]:

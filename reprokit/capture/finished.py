@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reprokit.archive.layout import PRIVATE
 from reprokit.archive.location import Archive
@@ -63,7 +63,7 @@ def find_runs(
     else:
         found = [each for each in table.by_files([place]) if harness in {None, each[0].name}]
         found += _mapped(place, found, [each for each in mappings if harness in {None, "script", each.name}])
-    found = [each for each in found if not _is_inside_bundle(each[1].root, place)]
+    found = [each for each in found if not _is_inside_bundle((each[1].root / each[1].files[0]).parent, place)]
     if not found:
         raise NotFoundError(
             f"`{place}` holds no finished run of a known harness",
@@ -94,9 +94,27 @@ def _mapped(
         for script, run in script_runs(mapping, place):
             files = {run.root / file for file in run.files}
             if not files & taken:
-                found.append((script, run))
+                found.append((script, _seen_from(place, run)))
                 taken |= files
     return found
+
+
+def _seen_from(place: Path, run: FoundRun) -> FoundRun:
+    """Spell the files of a script's run from the folder that is searched: only the path may say whose they are.
+
+    A program of one's own that writes `model_a/metrics.json` and `model_b/metrics.json` need not name a model in them.
+    """
+    folder = place if place.is_dir() else place.parent
+    if run.root == folder or not run.root.is_relative_to(folder):
+        return run
+    below = PurePosixPath(run.root.relative_to(folder).as_posix())
+    return dataclasses.replace(
+        run,
+        root=folder,
+        results=below / run.results if run.results else None,
+        samples=tuple(below / file for file in run.samples),
+        others=tuple(below / file for file in run.others),
+    )
 
 
 def _is_inside_bundle(folder: Path, place: Path) -> bool:

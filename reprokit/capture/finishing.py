@@ -1,5 +1,7 @@
 """Finishing the captures of which reprokit was killed, from what they had noted (see `unfinished`).
 
+So are those of blocks of a program that was killed, from what it had recorded of itself (see `spool`).
+
 What the evaluation wrote is taken as it lies there now. What only the living can see, and what may have changed since,
 is recorded as unknown: how the run ended when nobody noted it, the machine, and the working tree after the run.
 """
@@ -16,19 +18,20 @@ from filelock import FileLock, Timeout
 
 from reprokit.archive import durable, publication
 from reprokit.archive.layout import Archive
-from reprokit.archive.publication import BAG, Abandoned, Publication
+from reprokit.archive.publication import BAG, SPOOL, Abandoned, Publication
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Invocation, Output, Run
 from reprokit.bundle.source import LeftOut
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label
-from reprokit.capture import arguments, outputs, stopping, unfinished
+from reprokit.capture import arguments, outputs, spool, stopping, this_process, unfinished, whose, written_since
 from reprokit.capture.assembly import Observed, assemble
-from reprokit.capture.launched import evaluations, left_by
+from reprokit.capture.launched import Left, evaluations, left_by
 from reprokit.capture.preparation import PROBES
 from reprokit.capture.process import Ended
-from reprokit.capture.unfinished import Begun
+from reprokit.capture.spool import Spool, Spooled
+from reprokit.capture.unfinished import Begun, BlockEnd
 from reprokit.errors import ReprokitError
 from reprokit.harnesses import table
 from reprokit.harnesses.interface import FoundRun, Harness
@@ -41,6 +44,7 @@ from reprokit.probes.source import ObservedSource, with_facts
 _OBJECTS = "objects"
 _KILLED = "reprokit was killed while the evaluation ran"
 _LATER = "the capture was finished later, when it could have changed"
+_BLOCK_KILLED = "the process ended before the block did, and nobody saw how"
 _BUSY = "another process is at it"
 
 
@@ -59,17 +63,24 @@ class Finished:
 
 @dataclass(frozen=True, kw_only=True)
 class _Found:
-    """What lies where the command, or what it started, wrote: runs with their harness, and the places."""
+    """What lies where the command, or what it started, wrote: runs with their harness, and the places.
+
+    It is `doubtful` when only some files of a run could be taken.
+    """
 
     harness: Harness
     runs: tuple[tuple[Harness, FoundRun], ...]
     outputs: tuple[Output, ...] = ()
     findings: tuple[Finding, ...] = ()
+    doubtful: bool = False
 
 
 def interrupted(archive: Archive, ended: Collection[str] = ()) -> list[Abandoned]:
-    """List the captures that were cut short and can be finished. `ended` names hosts, as for `abandoned`."""
-    return [each for each in publication.abandoned(archive, ended) if can_be_finished(each)]
+    """List the captures that were cut short and hold what exists nowhere else. `ended` names hosts, as for `abandoned`.
+
+    Not all of them can be finished.
+    """
+    return [each for each in publication.abandoned(archive, ended) if publication.may_become_a_bundle(each.path)]
 
 
 def can_be_finished(each: Abandoned) -> bool:
@@ -117,11 +128,11 @@ def _finish(archive: Archive, each: Abandoned, secrets: Secrets) -> Finished:
         return _left(each, "its evaluation still runs")
     begun = unfinished.read_begun(each.path)
     if begun is None:
-        return _left(each, "what it noted cannot be read by this version")
+        return _left(each, f"what it noted cannot be read by this version; it lies in `{each.path}`")
     try:
         publication.take_over(archive, each.path)
         bundles = _bundles(archive, each, begun, secrets)
-        publication.remove(each.path)
+        unfinished.let_go(each.path)
     except ReprokitError as error:
         return _left(each, error.message)
     except Exception as error:  # noqa: BLE001 - the next one may go well
@@ -130,8 +141,10 @@ def _finish(archive: Archive, each: Abandoned, secrets: Secrets) -> Finished:
 
 
 def _bundles(archive: Archive, each: Abandoned, begun: Begun, secrets: Secrets) -> list[str]:
+    if begun.harness == spool.NAME:
+        return _bundle_of_block(archive, each, begun, secrets)
     over = unfinished.read_over(each.path)
-    found = _found(each.path, begun)
+    found = _found(archive, each.path, begun, over)
     if over is None and not found.runs and not _has_started(each):
         return []
     (each.path / "scratch").mkdir(exist_ok=True)
@@ -145,6 +158,56 @@ def _bundles(archive: Archive, each: Abandoned, begun: Begun, secrets: Secrets) 
             known = _publish(archive, each, begun.label, observed, harness, run)
         bundles.append(known)
     return bundles
+
+
+def _bundle_of_block(archive: Archive, each: Abandoned, begun: Begun, secrets: Secrets) -> list[str]:
+    known = unfinished.read_sealed(each.path).get(unfinished.run_key(None))
+    if known is not None and _is_here(archive, known):
+        return [known]
+    recorded = Spool(folder=each.path / SPOOL, started=begun.noted)
+    if not recorded.folder.is_dir():
+        return []
+    (each.path / "scratch").mkdir(exist_ok=True)
+    end = unfinished.read_block_over(each.path)
+    lost = recorded.read_again()
+    missed = [] if end else recorded.take_wanted(Path(begun.directory))
+    lost += [finding("W351", "harness", path) for path in missed]
+    adapter = Spooled(recorded, whole=end is not None and end.whole)
+    (run,) = adapter.find([])
+    observed = _observed_block(each.path, begun, _Found(harness=adapter, runs=()), end, secrets)
+    observed = dataclasses.replace(observed, findings=(*observed.findings, *lost))
+    return [_publish(archive, each, begun.label, observed, adapter, run)]
+
+
+def _observed_block(staging: Path, begun: Begun, found: _Found, end: BlockEnd | None, secrets: Secrets) -> Observed:
+    observed = _observed(staging, begun, found, None, secrets)
+    killed = Unknown(unknown=_BLOCK_KILLED)
+    run = msgspec.structs.replace(
+        observed.run, ended=end.ended if end else killed, exit_code=end.left if end else killed
+    )
+    environment = observed.environment
+    missing = [*environment.missing, this_process.UNSEEN]
+    return dataclasses.replace(
+        observed,
+        run=run,
+        environment=msgspec.structs.replace(environment, missing=missing),
+        findings=(*begun.findings, *_about_block(end, unfinished.forgotten(begun, secrets))),
+        doubtful=end is None,
+    )
+
+
+def _about_block(end: BlockEnd | None, lost: list[str]) -> Iterator[Finding]:
+    told = [] if end else ["how the process ended is not known"]
+    if lost:
+        names = ", ".join(f"`{name}`" for name in lost)
+        told.append(
+            f"its changed files were left out, and its samples not searched for what is not known here: {names}"
+        )
+    yield finding("W346", "bundle.json", "; ".join(told))
+    if end is None:
+        yield finding("W310", "bundle.json", "the process ended before the block did")
+    else:
+        yield from end.remarks
 
 
 def _has_started(each: Abandoned) -> bool:
@@ -176,18 +239,34 @@ def _harness(begun: Begun) -> Harness:
     return known
 
 
-def _found(staging: Path, begun: Begun) -> _Found:
+def _found(archive: Archive, staging: Path, begun: Begun, over: Ended | None) -> _Found:
     """Find what the command left; where it named no place, what the evaluations left that it started."""
-    harness = _harness(begun)
-    runs = outputs.new_runs(harness, begun.places, begun.before)
-    if runs:
-        return _Found(harness=harness, runs=tuple((harness, run) for run in runs))
-    launched = [] if begun.places else evaluations(survey(staging / PROBES).processes)
+    harness, directory = _harness(begun), Path(begun.directory)
+    processes = survey(staging / PROBES).processes
+    new = tuple((harness, run) for run in outputs.new_runs(harness, begun.places, begun.before))
+    told = whose.tell_apart(new, [] if isinstance(harness, Script) else processes)
+    launched = [] if new or begun.places else evaluations(processes)
+    left = Left(runs=told.ours, outputs=(), findings=whose.not_taken(told.others, directory))
     if launched:
-        left = left_by(launched, Path(begun.directory))
-        return _Found(harness=launched[0].harness, runs=left.runs, outputs=left.outputs, findings=left.findings)
-    remains, _ = outputs.left_behind(begun.places, begun.before)
-    return _Found(harness=harness, runs=((harness, remains),) if remains is not None else ())
+        harness, left = launched[0].harness, left_by(launched, directory, processes)
+    sealed = unfinished.read_sealed(staging)
+    bundled = frozenset(key for key, known in sealed.items() if _is_here(archive, known))
+    kept = written_since.without_later(archive, begun, over, left.runs, bundled)
+    found = _Found(
+        harness=harness,
+        runs=kept.runs,
+        outputs=left.outputs,
+        findings=(*left.findings, *kept.findings),
+        doubtful=kept.cut,
+    )
+    if found.runs or launched or (over is None and kept.findings):
+        return found
+
+    def may_be_ours(path: str) -> bool:
+        return told.may_be_ours(path) and (over is None or whose.was_there(Path(path), over.ended))
+
+    remains, _ = outputs.left_behind(begun.places, begun.before, may_be_ours)
+    return dataclasses.replace(found, runs=((harness, remains),) if remains is not None else ())
 
 
 def _observed(staging: Path, begun: Begun, found: _Found, over: Ended | None, secrets: Secrets) -> Observed:
@@ -214,7 +293,7 @@ def _observed(staging: Path, begun: Begun, found: _Found, over: Ended | None, se
         logs={} if lost else _logs(staging, over),
         findings=(*begun.findings, *found.findings, *_about(begun, over, lost)),
         private=begun.private,
-        doubtful=over is None or (stopping.was_stopped(over) and isinstance(found.harness, Script)),
+        doubtful=found.doubtful or over is None or (stopping.was_stopped(over) and isinstance(found.harness, Script)),
         reproduces=begun.reproduces,
     )
 

@@ -11,7 +11,8 @@ from reprokit.archive.location import locate
 from reprokit.archive.references import resolve
 from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.writing import Label
-from reprokit.capture.block import CaptureWarning, Place, Run
+from reprokit.capture.block import Place, Run
+from reprokit.capture.warned import CaptureWarning
 from reprokit.errors import NotFoundError
 
 __all__ = ["CaptureWarning", "Run", "capture", "open_reference"]
@@ -50,8 +51,13 @@ def capture(
     return Run(label=label, archive=archive, task=task, strict=strict, samples=samples, defer=defer)
 
 
-def open_reference(reference: Place, archive: Place | None) -> Bundle:
+def open_reference(reference: Place | None, archive: Place | None) -> Bundle:
     """Open a bundle by id, a beginning of one, path or `latest`: `reprokit.open`."""
+    if reference is None:
+        raise NotFoundError(
+            "there is no bundle to open: the id is `None`, as that of a run that was not captured",
+            hint="`run.failure` says why; look at it before you open the bundle",
+        )
     named, text = None if archive is None else Path(archive), os.fspath(reference)
     try:
         place = locate(named, environment=os.environ, directory=Path.cwd())

@@ -13,11 +13,12 @@ from pathlib import Path, PurePosixPath
 
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Output
-from reprokit.capture import outputs
+from reprokit.capture import outputs, whose
 from reprokit.capture.preparation import Prepared
 from reprokit.harnesses import table
 from reprokit.harnesses.found_files import absolute
 from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.script import Script
 from reprokit.probes import interpreter
 from reprokit.probes.interpreter import ProcessFacts
 
@@ -54,7 +55,7 @@ def evaluations(processes: Sequence[ProcessFacts]) -> list[Launched]:
         directory = Path(process.directory)
         # A process says where it really is, so that `..` at the start of a path leads where it seems to.
         places = tuple(absolute(directory / output.path) for output in harness.outputs(process.argv))
-        key = (harness.name, directory, _asked(harness, process.argv))
+        key = (harness.name, directory, whose.asked(harness, process.argv))
         launched = Launched(
             harness=harness, argv=process.argv, directory=directory, places=places, started=process.started
         )
@@ -66,40 +67,48 @@ def evaluations(processes: Sequence[ProcessFacts]) -> list[Launched]:
 class Left:
     """What the evaluations that a command started left behind.
 
-    `runs` pairs each run with its harness, oldest first in each; `outputs` are the places they were told to write to,
-    relative to the command's directory where they lie in it.
+    `runs` pairs each run with its harness, oldest first in each; `others` are runs that lie among them and are
+    another's; `outputs` are the places they were told to write to, relative to the command's directory where they lie
+    in it.
     """
 
     runs: tuple[tuple[Harness, FoundRun], ...]
+    others: tuple[FoundRun, ...] = ()
     outputs: tuple[Output, ...]
     findings: tuple[Finding, ...]
 
     @property
     def files(self) -> list[Path]:
         """The files of all the runs."""
-        return [run.root / file for _, run in self.runs for file in run.files]
+        runs = [*(run for _, run in self.runs), *self.others]
+        return [run.root / file for run in runs for file in run.files]
 
 
-def left_by(launched: Sequence[Launched], directory: Path) -> Left:
+def left_by(launched: Sequence[Launched], directory: Path, processes: Sequence[ProcessFacts] = ()) -> Left:
     """Find the runs that some evaluations left in their places; `directory` is the command's own.
 
     What lay there before is not known, for nobody knew the places then: a run counts when one of its files was written
-    or put there since the first of the evaluations began.
+    or put there since the first of the evaluations began. `processes`, all that the command started, tell which of
+    these they wrote.
     """
-    runs: dict[tuple[str, Path, str], tuple[Harness, FoundRun]] = {}
-    missing = 0
+    found: dict[tuple[str, Path, str], tuple[Harness, FoundRun]] = {}
+    expected: list[tuple[int, set[tuple[str, Path, str]]]] = []
     for (harness, places), together in _by_place(launched).items():
         since = min(each.started for each in together) - _COARSE
         newer = (run.of_new(partial(_is_newer, run.root, since)) for run in harness.find(places))
-        found = [run for run in newer if run is not None]
-        missing += max(0, len(together) - len(found))
-        runs |= {(harness.name, run.root.resolve(), run.key): (harness, run) for run in found}
+        there = {(harness.name, run.root.resolve(), run.key): (harness, run) for run in newer if run is not None}
+        expected.append((len(together), set(there)))
+        found |= there
+    told = whose.tell_apart(list(found.values()), processes)
+    ours = {key for key, pair in found.items() if pair in told.ours}
+    missing = sum(max(0, count - len(keys & ours)) for count, keys in expected)
     named = dict.fromkeys(place for each in launched for place in each.places)
-    detail = f"{missing} of {len(launched)}"
+    lacking = (finding("W354", "bundle.json", f"{missing} of {len(launched)}"),) if ours and missing else ()
     return Left(
-        runs=tuple(runs.values()),
+        runs=told.ours,
+        others=told.others,
         outputs=tuple(Output(path=_seen_from(directory, place)) for place in named),
-        findings=(finding("W354", "bundle.json", detail),) if runs and missing else (),
+        findings=(*lacking, *whose.not_taken(told.others, directory)),
     )
 
 
@@ -109,17 +118,24 @@ def runs_of(prepared: Prepared, directory: Path) -> tuple[list[tuple[Harness, Fo
     Where the command line named no place, those that its processes were given are added to what is known of it: to the
     places it names, and to the files it wrote, which are no change to the code.
     """
-    found = outputs.new_runs(prepared.harness, prepared.places, prepared.before)
-    if found:
-        return [(prepared.harness, run) for run in found], ()
-    launched = [] if prepared.places else evaluations(interpreter.read(prepared.probes))
+    found = [(prepared.harness, run) for run in outputs.new_runs(prepared.harness, prepared.places, prepared.before)]
+    if found and isinstance(prepared.harness, Script):
+        return [*found], ()  # somebody named the files, and a program may write them as it likes
+    processes = interpreter.read(prepared.probes)
+    told = whose.tell_apart(found, processes)
+    remarks = whose.not_taken(told.others, directory)
+    if told.ours:
+        return [*told.ours], remarks
+    launched = [] if prepared.places else evaluations(processes)
     if launched:
-        left = left_by(launched, directory)
+        left = left_by(launched, directory, processes)
         prepared.named.extend(left.outputs)
         prepared.written.extend(left.files)
         return list(left.runs) or [(launched[0].harness, None)], left.findings
-    remains, too_many = outputs.left_behind(prepared.places, prepared.before)
-    return [(prepared.harness, remains)], (finding("W317", "harness", f"{too_many} files"),) if too_many else ()
+    remains, too_many = outputs.left_behind(prepared.places, prepared.before, told.may_be_ours)
+    if too_many:
+        remarks = (*remarks, finding("W317", "harness", f"{too_many} files"))
+    return [(prepared.harness, remains)], remarks
 
 
 def told_by_launcher(processes: Sequence[ProcessFacts]) -> dict[str, str]:
@@ -142,12 +158,6 @@ def _by_place(launched: Sequence[Launched]) -> dict[tuple[Harness, tuple[Path, .
 def _seen_from(directory: Path, place: Path) -> str:
     here = directory.resolve()
     return place.relative_to(here).as_posix() if place.is_relative_to(here) else str(place)
-
-
-def _asked(harness: Harness, argv: Sequence[str]) -> tuple[str, ...]:
-    """Give what stands after the harness's own word: ranks, and the launcher above them, have it in common."""
-    own = next((at for at, word in enumerate(argv) if harness.recognises([word])), -1)
-    return tuple(argv[own + 1 :])
 
 
 def _is_newer(root: Path, since: float, file: PurePosixPath) -> bool:

@@ -21,7 +21,7 @@ from reprokit.bundle.record import Invocation, Run
 from reprokit.capture import arguments, process, stopping, unfinished
 from reprokit.capture.assembly import Called, Observed, assemble
 from reprokit.capture.launched import runs_of, told_by_launcher
-from reprokit.capture.preparation import Prepared, choose_harness, prepare
+from reprokit.capture.preparation import Prepared, choose_harness, prepare, with_late_source
 from reprokit.capture.process import Ended
 from reprokit.capture.request import Outcome, Request
 from reprokit.capture.undisturbed import Quiet, undisturbed
@@ -67,6 +67,7 @@ def _observe(request: Request, prepared: Prepared, ended: Ended) -> Observed:
     told = told_by_launcher(interpreter.read(prepared.probes))
     pressed = stopping.is_pressed(ended)
     settled = prepared.checkouts.settle(environment, prepared.inputs)
+    prepared = with_late_source(prepared, settled, request.directory)
     return Observed(
         origin="live",
         invocation=_invocation(request, prepared, environment),

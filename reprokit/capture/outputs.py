@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from reprokit.harnesses.interface import FoundRun, Harness
 
 Snapshot = dict[str, tuple[int, int, int]]
+"""What lay at some places, by path; or only, under the name of no path, the moment at which it was looked."""
+
+MOST_REMEMBERED = 200_000
+"""Files; more than that take some 100 MB."""
+REMEMBERING = 5.0
+"""Seconds; a folder of outputs takes a tenth of one."""
+_SINCE = ""
+_COARSE = 50_000_000
+"""Nanoseconds by which a file system's clock may be behind ours."""
 _MOST = 10_000
 _NOT_OUTPUTS = frozenset({".git", ".reprokit"})
+_OF_THE_KERNEL = frozenset({"/dev", "/proc", "/sys"})
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -23,13 +36,20 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         return
 
 
-def _below(place: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the files below a folder, hidden ones too; links are not followed."""
+def _below(place: Path, until: float) -> Iterator[os.DirEntry[str]]:
+    """Yield the files below a folder, hidden ones too; links are not followed.
+
+    Raises:
+        TimeoutError: the clock (`time.monotonic`) has passed `until`.
+    """
     folders = [str(place)]
     while folders:
+        if time.monotonic() > until:
+            raise TimeoutError
         for entry in _entries(folders.pop()):
             if entry.is_dir(follow_symlinks=False):
-                folders += [entry.path] if entry.name not in _NOT_OUTPUTS else []
+                if entry.name not in _NOT_OUTPUTS and entry.path not in _OF_THE_KERNEL:
+                    folders.append(entry.path)
             elif entry.is_file(follow_symlinks=False):
                 yield entry
 
@@ -46,26 +66,51 @@ def _is_folder(place: Path) -> bool:
     return place.is_dir() or not (place.suffix or place.is_file())
 
 
-def snapshot(places: Sequence[Path]) -> Snapshot:
+def snapshot(places: Sequence[Path], *, most: int = MOST_REMEMBERED, seconds: float = REMEMBERING) -> Snapshot:
     """Remember each file at some places by inode, size and time of change (nanoseconds).
 
     A place that is a folder stands for all below it; one that is, or is to be, a file stands for the files beside it
     whose names begin as its own does, and for what it leads to when it is a link.
+
+    Where there are too many, or looking at them takes too long (somebody may write to `/`), none is remembered but the
+    moment: new is then what was written or put there since.
     """
+    since = time.time_ns()
     seen: Snapshot = {}
+    try:
+        for path, status in _files(places, until=time.monotonic() + seconds):
+            seen[path] = _facts(status)
+            if len(seen) > most:
+                break
+        else:
+            return seen
+    except TimeoutError:
+        seen.clear()
+    return {_SINCE: (0, 0, since - _COARSE)}
+
+
+def _files(places: Sequence[Path], until: float = math.inf) -> Iterator[tuple[str, os.stat_result]]:
     for place in places:
         if place.is_symlink() and place.is_file():
             # Somebody named this link: unlike those that lie about, it is followed.
-            status = place.stat()
-            seen[os.path.realpath(place)] = (status.st_ino, status.st_size, status.st_mtime_ns)
-        for entry in _below(place) if _is_folder(place) else _beside(place):
-            status = entry.stat(follow_symlinks=False)
-            seen[entry.path] = (status.st_ino, status.st_size, status.st_mtime_ns)
-    return seen
+            yield os.path.realpath(place), place.stat()
+        for entry in _below(place, until) if _is_folder(place) else _beside(place):
+            with contextlib.suppress(FileNotFoundError):
+                yield entry.path, entry.stat(follow_symlinks=False)
+
+
+def _facts(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _is_changed(path: str, status: os.stat_result, before: Snapshot) -> bool:
+    if _SINCE in before:
+        return max(status.st_mtime_ns, status.st_ctime_ns) >= before[_SINCE][2]
+    return before.get(path) != _facts(status)
 
 
 def _changed(places: Sequence[Path], before: Snapshot) -> list[str]:
-    return sorted(path for path, facts in snapshot(places).items() if before.get(path) != facts)
+    return sorted({path for path, status in _files(places) if _is_changed(path, status, before)})
 
 
 def new_runs(harness: Harness, places: Sequence[Path], before: Snapshot) -> list[FoundRun]:
@@ -79,12 +124,14 @@ def new_runs(harness: Harness, places: Sequence[Path], before: Snapshot) -> list
     return [run for run in found if run is not None]
 
 
-def left_behind(places: Sequence[Path], before: Snapshot) -> tuple[FoundRun | None, int]:
-    """Gather what is new at some places as the remains of a run that left no results.
+def left_behind(
+    places: Sequence[Path], before: Snapshot, may_be_ours: Callable[[str], bool]
+) -> tuple[FoundRun | None, int]:
+    """Gather what is new at some places, and may be ours, as the remains of a run that left no results.
 
     Returns it, and how many files were too many to take.
     """
-    changed = _changed(places, before)
+    changed = [path for path in _changed(places, before) if may_be_ours(path)]
     taken = changed[:_MOST]
     if not taken:
         return None, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -11,17 +12,17 @@ from pathlib import Path
 
 import msgspec
 
+from reprokit import git
 from reprokit.archive.location import Archive
 from reprokit.archive.publication import stage
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Input, Output
-from reprokit.bundle.source import Use
 from reprokit.bundle.values import Unknown
 from reprokit.capture import arguments, outputs
-from reprokit.capture.checkouts import Checkouts
+from reprokit.capture.checkouts import WORKING_DIRECTORY, Checkouts, Settled
 from reprokit.capture.outputs import Snapshot
 from reprokit.capture.request import Request
-from reprokit.git import GitError
+from reprokit.git import GitError, GitTimeoutError
 from reprokit.harnesses import table
 from reprokit.harnesses.interface import Harness
 from reprokit.harnesses.script import Script
@@ -31,6 +32,14 @@ from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import ObservedSource
 
 PROBES = "probes"
+LOOKING = 10.0
+"""Seconds that the look at the code may keep the evaluation waiting: it takes one or two, ten times as many on a slow
+network file system. What takes longer is looked at while the evaluation runs. With `outputs.REMEMBERING`, the start is
+15 seconds later at the very worst.
+"""
+FINDING = 30.0
+"""Seconds for finding the archive: one question to git. Only the first capture of all, which makes it, asks more; were
+that cut short, nothing would be captured."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +118,8 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
         ReprokitError: there is no archive, or it cannot be written.
         OSError: the disk is full, or cannot be written.
     """
-    archive = find_archive()
+    with git.within(FINDING):
+        archive = find_archive()
     staging = stage(archive, {"description": f"capture of `{Path(request.argv[0]).name}`"})
     harness = choose_harness(request.argv, request.harness, request.results, request.samples, request.fields)
     named = [_as_seen_from(output, request.directory) for output in harness.outputs(request.argv)]
@@ -117,10 +127,11 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
     written = [*places, *_redirected()]
     for folder in (PROBES, "logs", "source", "scratch"):
         (staging / folder).mkdir()
-    observed, submodules = _look(request.directory, written, staging / "source")
-    root = observed.root if isinstance(observed, ObservedSource) else None
-    inputs = arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root)
-    inputs, findings = _without_source(observed, inputs, request.directory)
+    with git.within(LOOKING):
+        observed, submodules, late = _look(request.directory, written, staging / "source")
+        root = observed.root if isinstance(observed, ObservedSource) else None
+        inputs = arguments.inputs(request.argv, directory=request.directory, outputs=named, source=root)
+        inputs, findings = (inputs, ()) if late else _without_source(observed, inputs, request.directory)
     return Prepared(
         archive=archive,
         staging=staging,
@@ -133,6 +144,7 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
         checkouts=Checkouts(
             directory=request.directory,
             first=observed,
+            late=late,
             submodules=submodules,
             inputs=inputs,
             written=written,
@@ -148,20 +160,38 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
 
 def _look(
     directory: Path, written: list[Path], into: Path
-) -> tuple[ObservedSource | Unknown | None, tuple[ObservedSource, ...]]:
+) -> tuple[ObservedSource | Unknown | None, tuple[ObservedSource, ...], bool]:
     """Observe the checkout, and those of its submodules that need a record of their own.
 
-    Where git cannot, the run is captured without it, and the record says why.
+    Where git cannot, the run is captured without it, and the record says why; the last value tells that it only took
+    too long.
     """
     try:
         observed = source.observe(directory, outputs=written, into=into)
     except GitError as error:
-        return Unknown(unknown=error.message), ()
+        return Unknown(unknown=error.message), (), isinstance(error, GitTimeoutError)
     if observed is None:
-        return None, ()
-    used = source.with_facts(observed, used_as=[Use(kind="working directory")])
+        return None, (), False
+    used = source.with_facts(observed, used_as=[WORKING_DIRECTORY])
     first, *submodules = source.observe_submodules(used, outputs=written, into=into)
-    return first, tuple(submodules)
+    return first, tuple(submodules), False
+
+
+def with_late_source(prepared: Prepared, settled: Settled, directory: Path) -> Prepared:
+    """Add the checkout of the working directory, where there was no time to look at it before the start."""
+    if isinstance(prepared.source, ObservedSource) or isinstance(settled.sources, Unknown):
+        return prepared
+    first = next(iter(settled.sources), None)
+    if first is None or WORKING_DIRECTORY not in first.source.used_as:
+        return prepared
+    root = first.root.resolve()
+    inside = [(directory / each.path).resolve().is_relative_to(root) for each in prepared.inputs]
+    inputs = [
+        msgspec.structs.replace(each, inside=is_inside) for each, is_inside in zip(prepared.inputs, inside, strict=True)
+    ]
+    inputs, findings = _without_source(first, inputs, directory)
+    findings = (*prepared.findings, *findings)
+    return dataclasses.replace(prepared, source=first, root=first.root, inputs=inputs, findings=findings)
 
 
 def _without_source(

@@ -111,8 +111,8 @@ class _Known:
     made: dict[str, str] = field(default_factory=dict)
     met: dict[frozenset[tuple[str, str]], str] = field(default_factory=dict)
 
-    def holder(self, run: FoundRun, reading: Reading, *, private: bool) -> str | None:
-        return self.held.holder(run, reading.started, private=private) if self.held else None
+    def holder(self, harness: Harness, run: FoundRun, reading: Reading, *, private: bool) -> str | None:
+        return self.held.holder(harness, run, reading.started, private=private) if self.held else None
 
     def twin(self, run: FoundRun, name: str) -> str | None:
         """Name the run met before that has the same files; without one, this run is met now."""
@@ -213,7 +213,7 @@ def _captured(name: str, harness: Harness, run: FoundRun, terms: Terms, known: _
     if terms.strict:
         _refuse_fresh(run)
     reading = harness.read(run)
-    if (holder := known.holder(run, reading, private=terms.observed.private)) is not None:
+    if (holder := known.holder(harness, run, reading, private=terms.observed.private)) is not None:
         return Row(run=name, harness=harness.name, outcome="already captured", bundle=holder)
     if terms.strict:
         _refuse(_hollow(run, reading))

@@ -2,31 +2,34 @@
 
     spool/results.json            the metrics that the program gave, and what it said of model and data
     spool/samples/<task>.jsonl    one line a sample
-    spool/files/…                 files that it handed over
+    spool/wanted.json             which files it asked to be taken along
+    spool/files/…                 those, as they were when the block ended
 
-The first two have the form that a script's files have (`script_results`, `script_sample`): should the program be
-killed, they are captured like those.
+The first two have the form that a script's files have (`script_results`, `script_sample`). Should the program be
+killed, `read_again` reads what it wrote, and a bundle is made of it all the same (see `finishing`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from reprokit.bundle import canonical
+from reprokit.bundle import bag, canonical
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Harness as HarnessRecord
 from reprokit.bundle.record import Output, Subject
 from reprokit.bundle.results import Metric, Results, Task
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Json, NotScored, Score, Unknown
-from reprokit.harnesses.found_files import sample_files
+from reprokit.harnesses.found_files import names_in, sample_files
 from reprokit.harnesses.interface import FoundRun, Reading
 from reprokit.harnesses.loose_json import Line, lines
 from reprokit.harnesses.model_names import short
@@ -35,8 +38,14 @@ from reprokit.harnesses.script_results import read_results
 
 NAME = "python"
 RESULTS = "results.json"
+_SAMPLES, _FILES, _WANTED = "samples", "files", "wanted.json"
 _MOST_OPEN = 128
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+_MOST_WANTED = 64 << 20
+_READ_ME = """\
+What a Python program records of itself. When it has ended and this is still here, it was stopped before its time:
+`reprokit sync` makes a bundle of it then, and `reprokit status` lists it until that is done.
+"""
 _KEY = tuple[str, str, str | None]
 
 
@@ -78,6 +87,7 @@ class Spool:
     about: dict[str, Json] = field(default_factory=dict)
     tasks: dict[str, _Task] = field(default_factory=dict)
     means: dict[_KEY, Mean] = field(default_factory=dict)
+    wanted: dict[Path, None] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def open(self) -> None:
@@ -86,7 +96,8 @@ class Spool:
         Raises:
             OSError: it cannot be written.
         """
-        (self.folder / "samples").mkdir(parents=True)
+        (self.folder / _SAMPLES).mkdir(parents=True)
+        (self.folder / "README.txt").write_text(_READ_ME, encoding="utf-8")
         self._write_results()
 
     def add(self, task: str, members: dict[str, Json], scores: dict[str, Score]) -> None:
@@ -100,11 +111,7 @@ class Spool:
         with self.lock:
             entry = self.tasks.get(task) or self._begin(task)
             self._append(entry, line)
-            entry.count += 1
-            for name, mark in scores.items():
-                mean = self.means.setdefault((task, name, extraction), Mean())
-                if not isinstance(mark, NotScored):
-                    mean.add(float(mark))
+            self._count(entry, (task, extraction), scores)
 
     def give(self, row: dict[str, Json]) -> None:
         """Note a metric that the program computed; of one that is given again, the last counts.
@@ -127,6 +134,36 @@ class Spool:
             self.about |= about
             self._write_results()
 
+    def want(self, path: Path) -> None:
+        """Note a file that is to be taken along, by its absolute path.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with self.lock:
+            self.wanted[path] = None
+            self._write(_WANTED, [str(each) for each in self.wanted])
+
+    def take_wanted(self, directory: Path) -> list[str]:
+        """Copy the files that are to be taken along, as they are now; says which could not be, and why.
+
+        Those below `directory` keep their place in it, any other its name alone.
+        """
+        shutil.rmtree(self.folder / _FILES, ignore_errors=True)  # of an attempt that was cut short
+        missed: list[str] = []
+        for path in self.wanted:
+            inside = path.is_relative_to(directory) and ".." not in path.parts
+            name = path.relative_to(directory) if inside else Path(path.name)
+            target = self.folder / _FILES / name
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                # A link that somebody named is followed.
+                with bag.open_regular(Path(os.path.realpath(path))) as source, target.open("xb") as copy:
+                    shutil.copyfileobj(source, copy)
+            except OSError as error:
+                missed.append(f"the file `{name}`: {error.strerror or error}")
+        return missed
+
     def close(self) -> None:
         """Write no more."""
         with self.lock:
@@ -147,22 +184,64 @@ class Spool:
         )
         return self.tasks[task]
 
+    def _count(self, entry: _Task, key: tuple[str, str | None], scores: Mapping[str, Score]) -> None:
+        entry.count += 1
+        task, extraction = key
+        for name, mark in scores.items():
+            mean = self.means.setdefault((task, name, extraction), Mean())
+            if not isinstance(mark, NotScored):
+                mean.add(float(mark))
+
+    def read_again(self) -> list[Finding]:
+        """Learn from the folder what a process wrote there that is gone: the whole lines, as `add` counted them.
+
+        Returns what nobody can tell the task of; other lines that are not whole, `Spooled` tells.
+        """
+        lost: list[Finding] = []
+        for name in names_in(self.folder / _SAMPLES):
+            lost += self._read_file(PurePosixPath(_SAMPLES) / name)
+        with contextlib.suppress(OSError, ValueError), bag.open_regular(self.folder / _WANTED) as stream:
+            named = msgspec.json.decode(stream.read(_MOST_WANTED), type=list[str])
+            self.wanted = {Path(each): None for each in named}
+        return lost
+
+    def _read_file(self, path: PurePosixPath) -> list[Finding]:
+        damaged: list[Finding] = []
+        whole = 0
+        for line in lines(self.folder / path, str(path), key="id"):
+            if isinstance(line, Finding):
+                damaged.append(_cut_short(line, "an unknown task"))
+                continue
+            sample = msgspec.convert(line.value, Sample)
+            entry = self.tasks.setdefault(sample.task, _Task(path=path, descriptor=None))
+            self._count(entry, (sample.task, sample.filter), sample.scores)
+            whole += 1
+        return [] if whole else damaged
+
     def _append(self, task: _Task, line: bytes) -> None:
         descriptor = task.descriptor
         if descriptor is None:
             descriptor = os.open(self.folder / task.path, _APPEND, 0o600)
+        written = 0
         try:
-            while line:
-                line = line[os.write(descriptor, line) :]
+            while written < len(line):
+                written += os.write(descriptor, line[written:])
+        except BaseException:
+            # Half a line would take the next one along.
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
+            raise
         finally:
             if task.descriptor is None:
                 os.close(descriptor)
 
     def _write_results(self) -> None:
-        temporary = self.folder / f".{RESULTS}"
-        document = {**self.about, "started": self.started, "results": self.metrics}
+        self._write(RESULTS, {**self.about, "started": self.started, "results": self.metrics})
+
+    def _write(self, name: str, document: object) -> None:
+        temporary = self.folder / f".{name}"
         temporary.write_bytes(canonical.record(document))
-        temporary.replace(self.folder / RESULTS)
+        temporary.replace(self.folder / name)
 
 
 class Spooled:
@@ -176,7 +255,8 @@ class Spooled:
     name = NAME
 
     def __init__(self, spool: Spool, *, whole: bool) -> None:
-        self._spool = spool
+        # Without the spool's lock, so that it can be handed to another process (see `side_by_side`).
+        self._folder, self._tasks, self._means = spool.folder, spool.tasks, spool.means
         self._whole = whole
 
     def recognises(self, argv: Sequence[str]) -> bool:
@@ -192,8 +272,8 @@ class Spooled:
     def find(self, places: Sequence[Path]) -> list[FoundRun]:
         """Give the one run; the samples, which are ours, are no files of a harness."""
         del places
-        folder = self._spool.folder
-        files = sorted(path for path in (folder / "files").rglob("*") if path.is_file())
+        folder = self._folder
+        files = sorted(path for path in (folder / _FILES).rglob("*") if path.is_file())
         others = tuple(PurePosixPath(path.relative_to(folder).as_posix()) for path in files)
         return [FoundRun(root=folder, key=NAME, results=PurePosixPath(RESULTS), others=others)]
 
@@ -203,12 +283,12 @@ class Spooled:
         given = {(metric.task, metric.metric, metric.filter) for metric in said.metrics}
         computed = [
             Metric(task=task, metric=name, filter=extraction, value=mean.mean, stderr=mean.stderr, n=mean.count)
-            for (task, name, extraction), mean in self._spool.means.items()
+            for (task, name, extraction), mean in self._means.items()
             if (task, name, extraction) not in given and mean.count
         ]
-        names = dict.fromkeys([*said.tasks, *self._spool.tasks])
+        names = dict.fromkeys([*said.tasks, *self._tasks])
         stored = sample_files(names)
-        saved = {name: task.count for name, task in self._spool.tasks.items()}
+        saved = {name: task.count for name, task in self._tasks.items()}
         tasks = [
             Task(name=name, samples_saved=saved.get(name, 0), samples_file=stored[name] if name in saved else None)
             for name in names
@@ -228,16 +308,16 @@ class Spooled:
             model=short(said.models[0].name) if said.models else "unknown",
             started=said.started,
             complete=self._whole and said.whole and bool(names),
-            sample_files={name: task.path for name, task in self._spool.tasks.items()},
+            sample_files={name: task.path for name, task in self._tasks.items()},
             findings=tuple(findings),
         )
 
     def samples(self, run: FoundRun, task: str) -> Iterator[Sample | Finding]:
         """Stream the samples of a task; one that was recorded again without an epoch is the next epoch."""
-        path = self._spool.tasks[task].path
+        path = self._tasks[task].path
         repeats = Repeats(where=str(path), task=task)
         for line in lines(run.root / path, str(path), key="id"):
-            yield line if isinstance(line, Finding) else _sample(line, repeats)
+            yield _cut_short(line, f"`{task}`") if isinstance(line, Finding) else _sample(line, repeats)
         yield from repeats.findings()
 
 
@@ -251,6 +331,12 @@ def _about_computed(computed: Sequence[Metric]) -> Iterator[Finding]:
         names.setdefault(metric.task, []).append(f"`{metric.metric}`")
     for task, listed in names.items():
         yield finding("W352", task, ", ".join(dict.fromkeys(listed)))
+
+
+def _cut_short(damage: Finding, whose: str) -> Finding:
+    """Say that a line is no sample: the process, or the machine, ended while it was written."""
+    _, _, place = damage.message.rpartition("damaged: ")
+    return finding("W351", "harness", f"a sample of {whose}, {damage.where}, {place}")
 
 
 def _sample(line: Line, repeats: Repeats) -> Sample:

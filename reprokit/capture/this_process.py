@@ -23,7 +23,7 @@ from reprokit.probes import environment as environments
 from reprokit.probes import interpreter, launcher, secrets, variables
 from reprokit.probes.source import ObservedSource
 
-_UNSEEN = "files of a Hugging Face cache and hosts: nothing is hooked into a program that is running already"
+UNSEEN = "files of a Hugging Face cache and hosts: nothing is hooked into a program that is running already"
 
 
 def begin(into: Path) -> Callable[[], None]:
@@ -58,11 +58,14 @@ def not_to_be_run_again() -> str | None:
 
 
 def observe(
-    request: Request, prepared: Prepared, *, started: str, ended: str, remarks: tuple[Finding, ...]
+    request: Request, prepared: Prepared, *, started: str, ended: str, left: Unknown, remarks: tuple[Finding, ...]
 ) -> Observed:
-    """Gather what is known of this process between the start and the end of the block (UTC)."""
+    """Gather what is known of this process between the start and the end of the block (UTC).
+
+    `left` says how the block was left: what became of the process after it, nobody knows.
+    """
     seen = environments.observe(prepared.probes, request.argv, request.environment, request.directory)
-    environment = msgspec.structs.replace(seen, missing=[*seen.missing, _UNSEEN])
+    environment = msgspec.structs.replace(seen, missing=[*seen.missing, UNSEEN])
     settled = prepared.checkouts.settle(environment, prepared.inputs)
     return Observed(
         origin="live",
@@ -70,7 +73,7 @@ def observe(
         run=Run(
             started=started,
             ended=ended,
-            exit_code=Unknown(unknown="the block ended, and the process went on"),
+            exit_code=left,
             complete=False,
             host=platform.node(),
             launcher=launcher.observe(request.environment, prepared.secrets),

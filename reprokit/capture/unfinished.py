@@ -4,6 +4,8 @@
     over.json      when it has ended: its status and its times
     sealed.json    which run became which bundle, each noted before it is published
 
+Of a block of a program, `over.json` is a `BlockEnd`, and what it recorded of itself lies in `spool/` besides.
+
 No secret is in them: of each that was known, they hold a salted digest, which tells later whether it is known again.
 `finishing` reads them.
 """
@@ -14,6 +16,7 @@ import hashlib
 import hmac
 import platform
 import secrets as chance
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,15 +24,15 @@ import msgspec
 from msgspec import Struct
 
 from reprokit import clock
-from reprokit.archive import durable
+from reprokit.archive import durable, publication
 from reprokit.archive.layout import Archive
-from reprokit.archive.publication import BEGUN
+from reprokit.archive.publication import BEGUN, SPOOL
 from reprokit.bundle import bag, canonical
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Input, Output, Variable
 from reprokit.bundle.values import Argument, Unknown
 from reprokit.bundle.writing import Label
-from reprokit.capture import arguments, outputs
+from reprokit.capture import arguments, outputs, spool
 from reprokit.capture.arguments import Program
 from reprokit.capture.preparation import Prepared
 from reprokit.capture.process import Ended
@@ -52,7 +55,7 @@ class Begun(Struct, frozen=True, kw_only=True):
     """What is known before the command starts. Paths are absolute; `before` is what lay at `places` then."""
 
     format: int = _FORMAT
-    argv: list[Argument]
+    argv: list[Argument] | Unknown
     program: Program
     directory: str
     variables: list[Variable]
@@ -77,6 +80,15 @@ class Begun(Struct, frozen=True, kw_only=True):
     secrets: dict[str, str]
 
 
+class BlockEnd(Struct, frozen=True, kw_only=True):
+    """How a block of a program ended: when (UTC), what is known of its process, and whether all of it is there."""
+
+    ended: str
+    left: Unknown
+    whole: bool
+    remarks: tuple[Finding, ...] = ()
+
+
 def note_begun(request: Request, prepared: Prepared) -> None:
     """Note what is known before the command starts.
 
@@ -84,10 +96,27 @@ def note_begun(request: Request, prepared: Prepared) -> None:
         OSError: the archive cannot be written.
     """
     known = prepared.secrets
+    _write(prepared.archive, prepared.staging / BEGUN, _without_secrets(_begun(request, prepared), known))
+
+
+def note_block(request: Request, prepared: Prepared, no_command: str | None) -> None:
+    """Note what is known when a block of a program begins; `no_command` says why no command would run it again.
+
+    Raises:
+        OSError: the archive cannot be written.
+    """
+    begun = msgspec.structs.replace(_begun(request, prepared), harness=spool.NAME)
+    if no_command is not None:
+        begun = msgspec.structs.replace(begun, argv=Unknown(unknown=no_command))
+    _write(prepared.archive, prepared.staging / BEGUN, _without_secrets(begun, prepared.secrets))
+
+
+def _begun(request: Request, prepared: Prepared) -> Begun:
+    known = prepared.secrets
     argv = secrets.redact_argv(request.argv, known)
     salt = chance.token_hex(16)
     script = prepared.harness if isinstance(prepared.harness, Script) else Script()
-    begun = Begun(
+    return Begun(
         argv=argv,
         program=arguments.program(
             request.argv[0],
@@ -118,7 +147,6 @@ def note_begun(request: Request, prepared: Prepared) -> None:
         salt=salt,
         secrets={name: _digest(salt, value) for name, value in known.values.items()},
     )
-    _write(prepared.archive, prepared.staging / BEGUN, _without_secrets(begun, known))
 
 
 def _without_secrets(begun: Begun, known: Secrets) -> dict[str, object]:
@@ -142,6 +170,15 @@ def note_over(prepared: Prepared, ended: Ended) -> None:
         OSError: the archive cannot be written.
     """
     _write(prepared.archive, prepared.staging / OVER, _plain(ended))
+
+
+def note_block_over(prepared: Prepared, end: BlockEnd) -> None:
+    """Note how a block of a program ended.
+
+    Raises:
+        OSError: the archive cannot be written.
+    """
+    _write(prepared.archive, prepared.staging / OVER, secrets.redact_json(_plain(end), prepared.secrets))
 
 
 def note_sealed(archive: Archive, staging: Path, sealed: dict[str, str]) -> None:
@@ -169,9 +206,24 @@ def read_over(staging: Path) -> Ended | None:
     return _read(staging / OVER, Ended)
 
 
+def read_block_over(staging: Path) -> BlockEnd | None:
+    """Read how a block of a program ended; `None` when nobody saw it."""
+    return _read(staging / OVER, BlockEnd)
+
+
 def read_sealed(staging: Path) -> dict[str, str]:
     """Read which runs have become bundles, or were about to."""
     return _read(staging / SEALED, dict[str, str]) or {}
+
+
+def let_go(staging: Path) -> None:
+    """Remove a staging folder whose bundles are published; whoever is killed here leaves nothing that looks unfinished.
+
+    So the spool of a block goes aside first: without its notes, it would be one that cannot be finished.
+    """
+    with suppress(OSError):
+        (staging / SPOOL).rename(staging / "scratch" / SPOOL)
+    publication.remove(staging)
 
 
 def forgotten(begun: Begun, known: Secrets) -> list[str]:

@@ -100,7 +100,7 @@ def split_samples(words: Sequence[str], directory: Path) -> tuple[tuple[Path, ..
 
 
 def _refuse_misspelt(word: str, directory: Path) -> None:
-    # Taken for a file that is yet to be written, `digset` would let private samples be kept in full.
+    # Taken for a file that is yet to be written, a slip in `digest` would let private samples be kept in full.
     near = difflib.get_close_matches(word.lower(), (DIGEST, FULL), n=1)
     if near and word not in {DIGEST, FULL} and not {".", "/"} & set(word) and not (directory / word).exists():
         raise UsageError(

@@ -76,9 +76,9 @@ def command(
     of your own, name the files it writes, or let a `reprokit.toml` name them.
 
     With --from nothing runs: every finished run below the folder is captured as it is, and nothing of today's machine
-    goes into it. --recursive is for trees of old folders: a run that is damaged, has no results, holds a secret or is
-    still being written is refused and told, none stops the others, a second call goes on where the first ended, and all
-    is committed at once. It exits with 1 when a run was refused.
+    goes into it. --recursive is for trees of old folders: a run that is damaged, has no results, holds a secret or
+    changed within the last minute is refused and told, none stops the others, a second call goes on where the first
+    ended, and all is committed at once. It exits with 1 when a run was refused.
 
     \b
     Examples:
@@ -89,13 +89,14 @@ def command(
       reprokit capture --from /data/old --recursive --dry-run
     """
     _check_usage(finished, argv, only_finished=recursive or dry_run or as_json)
-    files, kept = split_samples(samples)
+    files, kept = split_samples(samples, _directory())
     for tag in tags:
         require_tag(tag)
     label = Label(name=name, tags=tags, note=note)
     flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer)
     if finished is not None:
-        wishes, mappings = flags.over(read_wishes(_directory(), os.environ)), read_mappings(_directory())
+        wishes = flags.over(read_wishes(_directory(), os.environ, place=finished))
+        mappings = read_mappings(_directory(), place=finished)
         check_harness(harness, mappings)
         return capture_finished(
             Finished(

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from reprokit.bundle.compression import SUFFIX
+from reprokit.bundle.reading import Bundle
+from reprokit.bundle.source import Source
+from reprokit.cli.messages import visible
 from reprokit.cli.options import archive_option, find_bundle, json_option, print_json
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import exit_code
 from reprokit.diff.text import lines
+
+
+def _patch(bundle: Bundle, source: Source) -> str:
+    """Give a word for a shell that stands for a checkout's patch, which may be compressed or not be there."""
+    if source.patch is None:
+        return "/dev/null"
+    path = bundle.stored(source.patch)
+    return f"<(zstd -dc {shlex.quote(str(path))})" if path.suffix == SUFFIX else shlex.quote(str(path))
+
+
+def _code(a: Bundle, b: Bundle) -> Iterator[str]:
+    """Say with which commands one sees what changed in the code of checkouts that both have."""
+    others = {source.name: source for source in b.sources}
+    for source in a.sources:
+        other = others.get(source.name)
+        if other is None or other.tree == source.tree:
+            continue
+        yield ""
+        yield f"code: what changed in `{source.name}` is shown by"
+        if source.commit != other.commit and source.commit and other.commit:
+            yield f"  git diff {source.commit[:12]} {other.commit[:12]}   # what was committed, in a checkout of it"
+        if source.patch or other.patch:
+            yield f"  diff {_patch(a, source)} {_patch(b, other)}   # what was not committed"
 
 
 @click.command("diff", short_help="Say what differs between two bundles.")
@@ -28,10 +57,13 @@ def command(first: str, second: str, everything: bool, archive: Path | None, as_
       reprokit diff 20261124T10 latest
       reprokit diff A B --json | jq .verdict
     """
-    difference = compare(find_bundle(first, archive), find_bundle(second, archive))
+    a, b = find_bundle(first, archive), find_bundle(second, archive)
+    difference = compare(a, b)
     if as_json:
         print_json(difference)
     else:
         for line in lines(difference, all=everything):
             click.echo(line)
+        for line in _code(a, b):
+            click.echo(visible(line))
     return exit_code(difference)

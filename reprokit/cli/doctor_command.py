@@ -14,14 +14,18 @@ from pathlib import Path
 
 import click
 
-from reprokit.archive import doctor, doctor_content, doctor_filesystem, doctor_git, doctor_machine
-from reprokit.archive.doctor import STATES, Check, ok, warn
+from reprokit.archive import doctor, doctor_content, doctor_filesystem, doctor_git, doctor_machine, location
+from reprokit.archive.doctor import STATES, Check, fail, ok, warn
+from reprokit.capture.mapping import read_mappings
+from reprokit.capture.wishes import DEFER_VARIABLE, RESULTS_VARIABLE, SAMPLES_VARIABLE, read_wishes
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, json_option, print_json
-from reprokit.errors import ExitCode
+from reprokit.cli.transfers import TIMEOUT_VARIABLE
+from reprokit.errors import ExitCode, ReprokitError
 from reprokit.probes import interpreter
 
 _PATIENCE = 30.0  # seconds
+_VARIABLES = (location.VARIABLE, SAMPLES_VARIABLE, RESULTS_VARIABLE, DEFER_VARIABLE, TIMEOUT_VARIABLE)
 _LOOKS: dict[str, doctor.Look] = {
     "file system": doctor_filesystem.check,
     "repository": doctor_git.check,
@@ -56,12 +60,29 @@ def _probe() -> Check:
     return ok("observation", f"`{program}` ({seen[0].version.split()[0]}) is seen; under `-I`, `-E`, `-S` it is not")
 
 
+def _followed() -> Check:
+    """Read the settings as a capture from here would, which they may keep from being made."""
+    try:
+        mappings = read_mappings(Path.cwd())
+        wishes = read_wishes(Path.cwd(), os.environ)
+    except ReprokitError as error:
+        return fail("settings", f"no run is captured from here: {error.message}", error.hint)
+    kept = "as digests only" if wishes.private else "in full"
+    registered = "`reprokit sync` registers" if wishes.defer else "registered at once"
+    files = f", {counted(len(mappings), 'mapping')} for your own programs" if mappings else ""
+    return ok("settings", f"a capture from here keeps samples {kept}, {registered}{files}")
+
+
 def _checks(named: Path | None) -> Iterator[Check]:
     yield from doctor_machine.check(os.environ)
     yield _probe()
     located, found = doctor.find(named, os.environ, Path.cwd())
     yield found
+    yield _followed()
     yield from doctor.check_settings(located.archive if located else None, Path.cwd())
+    # Whoever runs inside of a capture has the probe's own.
+    given = [name for name in os.environ if name != interpreter.DIRECTORY_VARIABLE]
+    yield from doctor.check_variables(given, _VARIABLES)
     if located is not None:
         yield from doctor.examine(located.archive, _LOOKS)
 

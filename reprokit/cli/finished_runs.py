@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -14,12 +15,13 @@ import click
 from reprokit.archive.location import Archive, NoArchiveYetError
 from reprokit.archive.publication import Publication
 from reprokit.archive.registration import Folding
-from reprokit.bundle.reading import open_bundle
+from reprokit.bundle.finding import CATALOGUE
+from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.writing import Label
 from reprokit.capture.finished import find_runs, observed_nothing
 from reprokit.capture.mapping import Mapping
 from reprokit.capture.recursive import Adoption, Row, Terms, adopt
-from reprokit.capture.wishes import Wishes
+from reprokit.capture.wishes import FULL, SCRIPT, Wishes
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import counted, find_archive, print_json
 from reprokit.errors import ExitCode
@@ -28,6 +30,9 @@ from reprokit.probes import secrets
 
 _OUTCOME = len("already captured")
 _LONGEST_RUN = 80
+_FRESH = "W349"
+_LOOKED_AT = 20  # samples of each task
+_NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +122,7 @@ class _Rows:
 def _detail(row: Row) -> str:
     codes = "  " + " ".join(row.findings) if row.findings else ""
     match row.outcome:
-        case "refused":
+        case "refused" | "copy":
             return row.reason or ""
         case "would capture":
             return f"{row.harness}, {counted(row.metrics or 0, 'metric')}, {counted(row.samples or 0, 'sample')}{codes}"
@@ -129,13 +134,27 @@ def _summarise(adoption: Adoption, asked: Finished) -> None:
     made = f"{adoption.count('captured')} captured"
     if adoption.dry_run:
         made = f"nothing was written; {adoption.count('would capture')} would be captured"
-    say(f"reprokit: {made}, {adoption.count('already captured')} already captured, {adoption.count('refused')} refused")
+    copies = f", {counted(adoption.count('copy'), 'copy', 'copies')} of these" if adoption.count("copy") else ""
+    for code in sorted({code for row in adoption.runs if row.outcome != "refused" for code in row.findings}):
+        say(f"  {code} {CATALOGUE[code][0]}")
+    say(
+        f"reprokit: {made}{copies}, {adoption.count('already captured')} already captured, "
+        f"{adoption.count('refused')} refused"
+    )
     if adoption.waiting:
         later = "" if asked.wishes.defer else "; the next command does it"
         say(f"reprokit: published, not yet committed: {adoption.waiting}{later}")
-    refused = next((row for row in adoption.runs if row.outcome == "refused"), None)
-    if refused is not None:
-        path = asked.place / refused.run if asked.place.is_dir() else asked.place
+    _say_what_now([row for row in adoption.runs if row.outcome == "refused"], asked)
+
+
+def _say_what_now(refused: list[Row], asked: Finished) -> None:
+    """Hint at what can be done about runs that were refused: wait, or capture them as they are."""
+    fresh = [row for row in refused if _FRESH in row.findings]
+    if fresh:
+        say(f"hint: {len(fresh)} of those refused changed within the last minute: wait a minute, and call again")
+    others = [row for row in refused if row not in fresh]
+    if others:
+        path = asked.place / others[0].run if asked.place.is_dir() else asked.place
         command = shlex.join(["reprokit", "capture", "--from", str(path)])
         say(f"hint: what is refused can be captured by itself, as it is: `{command}`")
 
@@ -152,6 +171,22 @@ def tell_publication(publication: Publication) -> None:
     say(f"  {counted(len(bundle.results.metrics), 'metric')}, {counted(count, 'sample')}, in {publication.path}")
     for each in bundle.record.findings:
         say(f"  {each.code} {each.where}: {each.message}")
+    _tell_unrecognised(bundle)
+
+
+def _tell_unrecognised(bundle: Bundle) -> None:
+    """Tell when what the model answered is among the keys of a program's samples that mean nothing to anybody."""
+    record = bundle.record
+    if record.harness.name != SCRIPT or record.samples != FULL or "response" in record.harness.fields:
+        return
+    for task in bundle.results.tasks:
+        seen = list(islice(bundle.samples(task.name), _LOOKED_AT)) if task.samples_file else []
+        extra = list(dict.fromkeys(key for sample in seen for key in sample.extra))
+        if extra and not any(sample.responses or sample.answer is not None for sample in seen):
+            keys = ", ".join(f"`{key}`" for key in extra[:_NAMED]) + (", …" if len(extra) > _NAMED else "")
+            say(f"  no response was recognised in the samples of `{task.name}`, whose other keys are {keys}")
+            say('  hint: name its key in a `reprokit.toml`: `[script]`, `response = "KEY"`; see docs/own-program.md')
+            return
 
 
 def tell_folding(folding: Folding | None) -> None:

@@ -14,7 +14,7 @@ from reprokit.archive.garbage import GRACE, Amount, Collection, collect
 from reprokit.archive.registration import fold
 from reprokit.bundle.finding import hint
 from reprokit.cli.messages import say, visible
-from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
+from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, require_writable
 from reprokit.errors import ExitCode, NoConsentError, UsageError
 
 _AGE = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[hdw]?)")
@@ -113,6 +113,7 @@ def command(dry_run: bool, yes: bool, age: str, partial: bool, archive: Path | N
     """
     grace = _age(age)
     place = find_archive(archive)
+    require_writable(place, "gc takes a lock in it")
     fold(place)
     found = collect(place, grace=grace, partial=partial)
     if not (found.findings or found.is_empty or dry_run):

@@ -13,7 +13,7 @@ from reprokit.archive.catalog import Entry, MetricSummary
 from reprokit.archive.registration import fold
 from reprokit.bundle.values import NotScored, Unknown
 from reprokit.cli.messages import say, visible
-from reprokit.cli.options import archive_option, find_archive, json_option, print_json, score, table
+from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, score, table
 
 
 def _name(metric: MetricSummary, filters: Counter[tuple[str, str]]) -> str:
@@ -29,28 +29,62 @@ def _scores(entry: Entry, most: int = 3) -> str:
     return ", ".join(shown) + (f" and {rest} more" if rest else "") or "-"
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _run(entry: Entry) -> str:
     state = "complete" if entry.complete else "incomplete"
-    label = ",".join(part for part in (entry.name, *entry.tags) if part) or "-"
+    if entry.reproduces is None:
+        return state
+    return f"{state}, reproduces {entry.reproduces.removeprefix('sha256:')[:_DIGITS]}"
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
     version = "?" if isinstance(entry.harness_version, Unknown) else entry.harness_version
-    return (visible(entry.id), visible(f"{entry.harness} {version}"), state, visible(label), visible(_scores(entry)))
+    cells = (
+        entry.id,
+        f"{entry.harness} {version}",
+        _run(entry),
+        entry.name or "-",
+        ", ".join(entry.tags) or "-",
+        _scores(entry),
+    )
+    return tuple(map(visible, cells))
 
 
-_HEADING = ("bundle", "harness", "run", "name, tags", "scores")
+def _newest(entries: list[Entry], most: int | None) -> list[Entry]:
+    """Keep those that were captured last, in the order in which they stand."""
+    if most is None or most >= len(entries):
+        return entries
+    kept = {entry.id for entry in sorted(entries, key=lambda entry: (entry.captured, entry.id))[-most:]}
+    return [entry for entry in entries if entry.id in kept]
+
+
+_DIGITS = 8  # of an identity, at the end of a bundle's id
+_HEADING = ("bundle", "harness", "run", "name", "tags", "scores")
 
 
 @click.command("list", short_help="List the bundles of the archive.")
 @click.option("--tag", "tags", multiple=True, help="Only bundles with this tag. May be given more than once.")
 @click.option("--model", help="Only bundles of a model whose name contains this.")
 @click.option("--harness", help="Only bundles of this harness.")
+@click.option("--limit", "most", type=click.IntRange(min=1), metavar="N", help="Only the N captured last.")
 @archive_option
 @json_option
-def command(tags: tuple[str, ...], model: str | None, harness: str | None, archive: Path | None, as_json: bool) -> None:
-    """List the bundles of the archive, oldest run first, from the catalog alone: no payload is read.
+def command(
+    tags: tuple[str, ...],
+    model: str | None,
+    harness: str | None,
+    most: int | None,
+    archive: Path | None,
+    as_json: bool,
+) -> None:
+    """List the bundles of the archive, from the catalog alone: no payload is read.
+
+    They stand in the order in which their runs began, the oldest first; runs whose beginning nobody knows come last.
+    `latest` is the bundle that was captured last, wherever it stands.
 
     \b
     Examples:
       reprokit list --tag paper
+      reprokit list --limit 20
       reprokit list --json | jq -r '.[].id'
     """
     place = find_archive(archive)
@@ -60,10 +94,13 @@ def command(tags: tuple[str, ...], model: str | None, harness: str | None, archi
         for entry in labels.entries(place, tags)
         if (model is None or any(model in each.name for each in entry.models)) and harness in {None, entry.harness}
     ]
+    entries = _newest(entries, most)
     if as_json:
         print_json(entries)
         return
     for line in table([_HEADING, *(_row(entry) for entry in entries)] if entries else []):
         click.echo(line)
     if not entries:
-        say(f"reprokit: {'none of its bundles' if any(catalog.ids(place)) else 'no bundle'} to list in {place.root}")
+        count = len(catalog.ids(place))
+        none = f"`{place.root}` holds {counted(count, 'bundle')}, and none like that"
+        say(f"reprokit: {none if count else f'`{place.root}` holds no bundle yet'}")

@@ -15,7 +15,7 @@ from reprokit.archive.references import resolve
 from reprokit.bundle import canonical
 from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.values import NotScored, Score
-from reprokit.errors import NotFoundError
+from reprokit.errors import NotFoundError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +31,32 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 def find_archive(named: Path | None, *, create: bool = False) -> Archive:
     """Find the archive that a command is to work on."""
     return locate(named, environment=os.environ, directory=Path.cwd(), create=create)
+
+
+def require_some_or_all(references: tuple[str, ...], *, everything: bool) -> None:
+    """Refuse a call that names neither some bundles nor all, or both.
+
+    Raises:
+        UsageError: it does.
+    """
+    if references and everything:
+        raise UsageError("`--all` is every bundle, and some are named too", hint="leave out `--all`, or the names")
+    if not (references or everything):
+        raise UsageError("name bundles, or use `--all`", hint="`reprokit list` names them")
+
+
+def require_writable(archive: Archive, why: str) -> None:
+    """Refuse an archive that this person may only read; `why` says what would be, as half a sentence.
+
+    Raises:
+        UsageError: it is one.
+    """
+    places = (archive.scratch, archive.private, archive.root)
+    if not os.access(next((place for place in places if place.is_dir()), archive.root), os.W_OK):
+        raise UsageError(
+            f"the archive `{archive.root}` cannot be written, and {why}",
+            hint="mend its permissions, or do it in a copy that you may write",
+        )
 
 
 def find_bundle(reference: str, named: Path | None) -> Bundle:
@@ -57,9 +83,9 @@ def print_json(value: object) -> None:
     click.echo(canonical.record(msgspec.to_builtins(value, enc_hook=_written)).decode(), nl=False)
 
 
-def counted(amount: int, word: str) -> str:
-    """Write a number of things: `1 sample`, `2 samples`."""
-    return f"{amount} {word}" if amount == 1 else f"{amount} {word}s"
+def counted(amount: int, word: str, several: str | None = None) -> str:
+    """Write a number of things: `1 sample`, `2 samples`; `several` is a plural of another kind."""
+    return f"{amount} {word}" if amount == 1 else f"{amount} {several or word + 's'}"
 
 
 def table(rows: list[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reprokit.archive.registration import fold
-from reprokit.cli.options import archive_option, find_archive, json_option
+from reprokit.cli.options import archive_option, find_archive, json_option, require_writable
 from reprokit.cli.transfers import chosen, remote_option, show, timeout_option, watched
 from reprokit.sync.push import push
 from reprokit.sync.remotes import choose
@@ -42,6 +42,7 @@ def command(
       reprokit push --all --remote store --verify
     """
     place = find_archive(archive)
+    require_writable(place, "a push is noted in its ledger")
     fold(place)
     bundles = chosen(place, references, everything=everything)
     to = choose(place, remote)

@@ -14,15 +14,27 @@ from reprokit.archive import tags
 from reprokit.bundle import canonical
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.readme import written
-from reprokit.bundle.record import Record
+from reprokit.bundle.record import Record, SubjectPart
 from reprokit.bundle.results import Metric, Results
-from reprokit.bundle.values import Unknown
+from reprokit.bundle.values import Json, Unknown
 from reprokit.bundle.writing import Label
 from reprokit.cli.messages import visible
-from reprokit.cli.options import archive_option, find_archive, find_bundle, json_option, print_json, score, table
+from reprokit.cli.options import (
+    archive_option,
+    counted,
+    find_archive,
+    find_bundle,
+    json_option,
+    print_json,
+    score,
+    table,
+)
 from reprokit.errors import NotFoundError
 
 _SAMPLES = 5
+_DIGITS = 8
+_TASKS = 4
+_LONGEST = 60
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -66,6 +78,28 @@ def _sources(record: Record) -> Iterator[tuple[str, str]]:
         yield "source", f"{source.name} at {(source.commit or 'no commit')[:12]}{state}"
 
 
+def _part(part: SubjectPart) -> str:
+    """Tell a model or a dataset: its revision, where it lies, what of it is known, and what used it."""
+    words = [part.name, f"revision {_known(part.revision)}"]
+    if part.place:
+        words.append(f"from {part.place}")
+    if part.files:
+        known = sum(file.digest is not None for file in part.files)
+        words.append(f"{known} of {counted(len(part.files) + part.files_left_out, 'file')} with a digest")
+    words += [f"{text.kind} {text.digest.removeprefix('sha256:')[:_DIGITS]}" for text in part.texts]
+    if part.server:
+        words.append(f"served by {part.server.endpoint}")
+    words += [f"{name} {_short(value)}" for name, value in sorted(part.extra.items())]
+    if part.tasks:
+        words.append(f"for {', '.join(part.tasks[:_TASKS])}{'…' if len(part.tasks) > _TASKS else ''}")
+    return ", ".join(words)
+
+
+def _short(value: Json) -> str:
+    text = value if isinstance(value, str) else canonical.line(value).decode()
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
 def _label(bundle: Bundle, named: Path | None) -> Label:
     """Give the labels that a bundle has now, or those of its capture where it lies in no archive."""
     info = bundle.info
@@ -91,8 +125,8 @@ def _facts(bundle: Bundle, label: Label) -> Iterator[tuple[str, str]]:
     yield "command", _known(argv) if isinstance(argv, Unknown) else " ".join(written(each) for each in argv)
     yield "ran", f"{_moment(record.run.started)} to {_moment(record.run.ended)}, {_ending(record)}"
     yield "harness", f"{record.harness.name} {_known(record.harness.version)}"
-    for model in record.subject.models:
-        yield "model", f"{model.name}, revision {_known(model.revision)}"
+    for kind, parts in (("model", record.subject.models), ("dataset", record.subject.datasets)):
+        yield from ((kind, _part(each)) for each in parts)
     yield from _sources(record)
     if record.environment_summary:
         yield "environment", ", ".join(f"{name} {value}" for name, value in sorted(record.environment_summary.items()))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from reprokit.archive import publication
+from reprokit.archive.layout import Archive
 from reprokit.archive.notes import settle
-from reprokit.archive.publication import Abandoned, clear
+from reprokit.archive.publication import Abandoned
 from reprokit.archive.registration import fold
 from reprokit.archive.status import Status, status
 from reprokit.capture.finishing import can_be_finished
+from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
-from reprokit.errors import ExitCode
+from reprokit.errors import ExitCode, UsageError
 
 
 def _lines(state: Status) -> Iterator[str]:
@@ -39,7 +43,30 @@ def _way_out(staging: Abandoned) -> str:
         return "its evaluation still runs; when it is over, `reprokit sync` finishes the capture"
     if can_be_finished(staging):
         return "`reprokit sync` finishes it"
-    return "what it wrote can be captured by `reprokit capture --from`"
+    if publication.may_become_a_bundle(staging.path):
+        return f"what it noted cannot be read by this version; it lies in `{staging.path}`"
+    return "what it wrote can be captured by `reprokit capture --from`; `reprokit status --clear` removes the rest"
+
+
+def _clear(archive: Archive, *, agreed: bool) -> None:
+    """Remove what nobody can want and, where somebody agrees, what exists nowhere else: it is named first."""
+    publication.clear(archive, but=publication.may_become_a_bundle)
+    wanted = [
+        each for each in publication.abandoned(archive) if each.gone and publication.may_become_a_bundle(each.path)
+    ]
+    if not wanted:
+        return
+    say("reprokit: captures that can still become bundles:" if not agreed else "reprokit: removed for good:")
+    for each in wanted:
+        say(f"  {each.owner.description}, {each.owner.created}, in `{each.path}`")
+    if not agreed and sys.stdin.isatty():
+        agreed = click.confirm("This cannot be undone. Remove them?", err=True)
+    if agreed:
+        named = {each.path for each in wanted}
+        publication.clear(archive, but=lambda path: path not in named)
+    else:
+        say("reprokit: they were kept; `reprokit sync` finishes them")
+        say("hint: to lose them, `reprokit status --clear --yes`")
 
 
 def _unfinished(state: Status) -> bool:
@@ -51,28 +78,33 @@ def _unfinished(state: Status) -> bool:
     "--clear",
     "clear_up",
     is_flag=True,
-    help="Remove what interrupted captures left in the staging area: nobody can finish them then.",
+    help="Remove what interrupted captures left in the staging area and nobody can want. What can still become a "
+    "bundle is named, and goes only when you agree.",
 )
+@click.option("--yes", is_flag=True, help="With `--clear`: agree, and lose what could still become a bundle.")
 @archive_option
 @json_option
-def command(clear_up: bool, archive: Path | None, as_json: bool) -> int:
+def command(clear_up: bool, yes: bool, archive: Path | None, as_json: bool) -> int:
     """Register what was published, and say how the archive is doing: what waits, what was cut short, what is amiss.
 
     Exits with 1 when something is left that needs a person.
 
     \b
-    Example:
+    Examples:
       reprokit status
+      reprokit status --clear
     """
+    if yes and not clear_up:
+        raise UsageError("`--yes` agrees to what `--clear` removes", hint="add `--clear`, or leave it out")
     place = find_archive(archive)
     fold(place)
     settle(place)
     if clear_up:
-        clear(place)
+        _clear(place, agreed=yes)
     state = status(place)
     if as_json:
         print_json(state)
     else:
         for line in _lines(state):
-            click.echo(line)
+            click.echo(visible(line))
     return ExitCode.DIFFERENCES if _unfinished(state) else ExitCode.FINE

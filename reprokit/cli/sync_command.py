@@ -58,10 +58,10 @@ class Synchronised(Struct, frozen=True, kw_only=True):
 def command(offline: bool, ended: tuple[str, ...], strict: bool, archive: Path | None, as_json: bool) -> int:
     """Finish what captures left for later; run it where there is time, a network and one process: a login node.
 
-    Captures that were killed are finished from what they had noted, bundles that were published are registered and
-    committed, and package indexes are asked (by uv, as your environment configures it) for the digests of the packages
-    of each lock, which become a record in `locks/`. It may be stopped at any time; the next one goes on. Without a
-    network the digests are left for later, and the exit status is 0.
+    Captures that were killed are finished from what they had noted, `reprokit.capture()` blocks too; bundles that were
+    published are registered and committed, and package indexes are asked (by uv, as your environment configures it) for
+    the digests of the packages of each lock, which become a record in `locks/`. It may be stopped at any time; the next
+    one goes on. Without a network the digests are left for later, and the exit status is 0.
 
     Exits with 1 when something needs a person.
 

@@ -15,23 +15,24 @@ from reprokit.archive.location import Archive
 from reprokit.archive.references import identify
 from reprokit.bundle.finding import hint
 from reprokit.cli.messages import say
-from reprokit.cli.options import counted, print_json, table
-from reprokit.errors import UsageError
+from reprokit.cli.options import counted, print_json, require_some_or_all, table
 from reprokit.sync.transfer import Carried, Outcome, Progress, Transfer, Watch, exit_code, unwatched
 
 remote_option = click.option(
     "--remote", "remote", metavar="NAME", help="A DVC remote of the archive. Default: its default remote."
 )
+TIMEOUT_VARIABLE = "REPROKIT_REMOTE_TIMEOUT"
 timeout_option = click.option(
     "--timeout",
     "timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=300.0,
-    envvar="REPROKIT_REMOTE_TIMEOUT",
+    envvar=TIMEOUT_VARIABLE,
     metavar="SECONDS",
     help="Give the remote up when it has been silent for so long. Default: 300.",
 )
 
+_REPLACED = "W342"
 _PAUSE = 0.1  # seconds between two looks at how far it is
 _OUTCOMES: dict[Outcome, str] = {
     "sent": "sent",
@@ -50,8 +51,7 @@ def chosen(archive: Archive, references: tuple[str, ...], *, everything: bool) -
         UsageError: neither some nor all are named, or a reference may mean several.
         NotFoundError: there is no such bundle.
     """
-    if everything == bool(references):
-        raise UsageError("name bundles, or use `--all`", hint="`reprokit list` names them")
+    require_some_or_all(references, everything=everything)
     return None if everything else list(dict.fromkeys(identify(reference, archive) for reference in references))
 
 
@@ -134,4 +134,12 @@ def _explain(carried: Carried) -> None:
     if carried.hint is not None:
         say(f"hint: {carried.hint}")
     elif carried.findings:
-        say(f"hint: {hint(carried.findings[0].code)}")
+        say(f"hint: {_advice(carried)}")
+
+
+def _advice(carried: Carried) -> str:
+    code = carried.findings[0].code
+    if code == _REPLACED and carried.checked == "content":
+        # The catalogue says to read everything again, which has just been done.
+        return "find out why: the disk there may fail, or somebody else may write to it"
+    return hint(code)

@@ -15,8 +15,8 @@ from reprokit.archive.registration import fold
 from reprokit.bundle.finding import Finding, hint
 from reprokit.bundle.validation import validate
 from reprokit.cli.messages import visible
-from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
-from reprokit.errors import ExitCode, NotFoundError, ReprokitError, UsageError
+from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, require_some_or_all
+from reprokit.errors import ExitCode, NotFoundError, ReprokitError
 
 _RECORD_CODES = ("E2",)
 
@@ -121,8 +121,7 @@ def command(references: tuple[str, ...], everything: bool, archive: Path | None,
       reprokit validate latest
       reprokit validate --all --json
     """
-    if everything == bool(references):
-        raise UsageError("name bundles, or use `--all`", hint="`reprokit list` names them")
+    require_some_or_all(references, everything=everything)
     place = _archive(archive, references)
     if place is not None:
         fold(place)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from reprokit.diff.comparability import compare_tasks
-from reprokit.diff.difference import Compared, Difference
+from reprokit.diff.difference import Comparability, Compared, Difference, TaskComparability
 from reprokit.diff.samples import pair_samples
 from reprokit.diff.scores import compare_scores
 from reprokit.diff.setup import compare_set_ups
 from reprokit.diff.side import Side, has_results
-from reprokit.diff.verdict import judge
+from reprokit.diff.verdict import SAME, judge
 
 SHOWN = 20
 """How many differing samples of a task are quoted, if nothing else is asked for."""
@@ -28,6 +30,9 @@ def compare(a: Side, b: Side, *, shown: int = SHOWN) -> Difference:
     set_ups = compare_set_ups(a, b)
     samples = [pair_samples(a, b, task, shown=shown) for task in sorted({*a.tasks(), *b.tasks()})]
     comparability = compare_tasks(a, b, set_ups.tasks, samples)
+    if a.identity == b.identity:
+        # Whatever it did not save: no run can have measured anything else than it did itself.
+        comparability = Comparability(status="comparable", reason=SAME, tasks=list(map(_same, comparability.tasks)))
     scores = compare_scores(a.results, b.results)
     verdict, reason = judge(
         same_bundle=a.identity == b.identity,
@@ -49,6 +54,10 @@ def compare(a: Side, b: Side, *, shown: int = SHOWN) -> Difference:
         scores=scores,
         samples=samples,
     )
+
+
+def _same(task: TaskComparability) -> TaskComparability:
+    return replace(task, status="comparable", reason=SAME)
 
 
 def _compared(side: Side) -> Compared:

@@ -177,7 +177,8 @@ def _samples(tasks: list[TaskSamples], *, everything: bool) -> Iterator[str]:
     if not tasks:
         return
     compared, identical = (sum(task.compared for task in tasks), sum(task.identical for task in tasks))
-    yield f"samples: {identical} of {compared} identical"
+    others = compared - identical - sum(task.differing for task in tasks)
+    yield f"samples: {identical} of {compared} identical" + (f", {others} equal in what both saved" if others else "")
     for task in tasks:
         if (
             task.identical < task.compared

@@ -6,6 +6,7 @@ from reprokit.diff.difference import Comparability, ScoreRow, TaskSamples, Verdi
 from reprokit.diff.facts import Weighed
 from reprokit.diff.scores import same_in_full
 
+SAME = "it is the same bundle"
 _OF_THE_MODEL = ("response", "answer", "score")
 _OF_THE_TASK = ("document", "prompt", "target")
 
@@ -41,6 +42,8 @@ def _what_is_equal(scores: list[ScoreRow], samples: list[TaskSamples]) -> str:
     compared = sum(task.compared for task in samples)
     parts = [_number(count, word) for count, word in ((len(scores), "score"), (compared, "sample")) if count]
     words = f"{' and '.join(parts)} equal" if parts else "no results on either side"
+    if any(task.known_by_one for task in samples):
+        words += " in what both saved"
     return words if compared or not scores else f"{words}, no samples to compare"
 
 
@@ -54,7 +57,9 @@ def _reservations(set_up: Weighed, scores: list[ScoreRow], samples: list[TaskSam
         found.append("what was asked differs")
     if not all(same_in_full(row) for row in scores):
         found.append("standard errors or numbers of samples differ")
-    if any(task.saved_in != "both" or task.known_by_one for task in samples):
+    if any(task.known_by_one for task in samples):
+        found.append("of some samples only one of them saved everything")
+    if any(task.saved_in != "both" for task in samples):
         found.append("some of the samples were saved by only one of them")
     one_sided = sum(item.unknown_in != "both" for item in set_up.not_compared)
     if one_sided:
@@ -77,7 +82,7 @@ def judge(
     something is known of one side only, no more is claimed than that the results are the same.
     """
     if same_bundle:
-        return "identical", "it is the same bundle"
+        return "identical", SAME
     if with_results < 2:  # noqa: PLR2004 - a comparison has two sides
         return "not comparable", "only one of them has results" if with_results else "neither has results"
     if comparability.status == "not":

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit import git
+from reprokit.bundle.bag import open_regular
 from reprokit.git import GitError, NoRepositoryError
 
 _PASSED_ON = re.compile(
@@ -165,9 +166,18 @@ class ScratchRepository:
         """Make one over another checkout that lies within this one."""
         return ScratchRepository(inner, self.at / name, seconds=self._seconds, go_on=self._go_on)
 
-    def _run(self, arguments: Iterable[str | Path], stdin: bytes, more: dict[str, str]) -> bytes:
+    def require_time(self) -> None:
+        """Go on only while that is wished, and there is time for it.
+
+        Raises:
+            GitError: there is none.
+        """
         if not self._go_on():
             raise GitError("the look at it was cut short")
+        git.require_time()
+
+    def _run(self, arguments: Iterable[str | Path], stdin: bytes, more: dict[str, str]) -> bytes:
+        self.require_time()
         environment = {"GIT_DIR": str(self.at), "GIT_WORK_TREE": str(self.root), **more}
         return git.run(
             [*self._settings, *arguments],
@@ -189,7 +199,8 @@ def _make_git_directory(at: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     """Copy a file with the time stamp it had: git takes what is newer than the index for possibly changed."""
     try:
-        with source.open("rb") as reading, target.open("wb") as writing:
+        # What a link leads to counts for git, too.
+        with open_regular(source.resolve()) as reading, target.open("wb") as writing:
             shutil.copyfileobj(reading, writing)
             times = os.fstat(reading.fileno())
     except FileNotFoundError:

@@ -17,6 +17,12 @@ from reprokit.probes.scratch_repository import ScratchRepository, items, listed,
 OUTPUT = "an output of the evaluation"
 NESTED = "a git repository of its own"
 _NAMED_ONE_BY_ONE = 20
+_FIRST = (
+    frozenset({".py", ".pyi", ".pyx", ".sh", ".bash", ".ipynb", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp"})
+    | frozenset({".rs", ".go", ".js", ".ts", ".jl", ".r", ".lua", ".pl", ".java", ".jinja", ".jinja2", ".j2"}),
+    frozenset({".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".jsonnet"}),
+)
+"""Endings of what is taken along before all else where there is too much: code, then settings."""
 MARKS = {
     "pyvenv.cfg": "a virtual environment",
     "conda-meta/history": "a conda environment",
@@ -52,6 +58,7 @@ def sort_untracked(
     sizes: dict[str, int] = {}
     reasons: dict[str, str] = {}
     for path in paths:
+        repository.require_time()
         facts = facts_of(root / path)
         if facts is None or _under(path, own) or _is_compiled(path):
             continue
@@ -174,14 +181,24 @@ def _under(path: str, places: Iterable[str]) -> str | None:
 
 
 def _within(sizes: Mapping[str, int], caps: Caps) -> tuple[tuple[str, ...], list[tuple[int, str]]]:
-    """Take the smallest files first, which code is, until there are too many or they are too large together."""
-    ordered = sorted((size, path) for path, size in sizes.items())
+    """Take code first, then settings, then the rest, the smallest of each first, until it is too much together."""
+    ordered = sorted((_rank(path), size, path) for path, size in sizes.items())
+    taken: list[str] = []
+    left: list[tuple[int, str]] = []
     together = 0
-    for number, (size, _) in enumerate(ordered):
-        together += size
-        if size > caps.untracked_file or together > caps.untracked_together or number >= caps.untracked_files:
-            return tuple(path for _, path in ordered[:number]), ordered[number:]
-    return tuple(path for _, path in ordered), []
+    for _, size, path in ordered:
+        fits = size <= caps.untracked_file and together + size <= caps.untracked_together
+        if fits and len(taken) < caps.untracked_files:
+            together += size
+            taken.append(path)
+        else:
+            left.append((size, path))
+    return tuple(taken), left
+
+
+def _rank(path: str) -> int:
+    ending = os.path.splitext(path)[1].lower()  # noqa: PTH122 - a text, of which there may be very many
+    return next((rank for rank, endings in enumerate(_FIRST) if ending in endings), len(_FIRST))
 
 
 def _name_large(files: Iterable[tuple[int, str]], caps: Caps) -> Iterator[LeftOut]:

@@ -164,7 +164,7 @@ def _is_thin(git_bundle: Path) -> bool:
 
 
 def _run(clone: Path, *arguments: str | Path, stdin: bytes = b"", transports: Sequence[str] = ()) -> bytes:
-    return git.run(arguments, directory=clone, stdin=stdin, isolated=True, transports=transports)
+    return git.run(arguments, directory=clone, stdin=stdin, timeout=None, isolated=True, transports=transports)
 
 
 def _initialise(clone: Path, source: Source) -> None:
@@ -292,10 +292,10 @@ def _write_files(clone: Path, source: Source) -> None:
     attributes.write_text(_AS_IT_LIES)
     _check_out(clone, patched)
     attributes.unlink()
-    git.answer(["update-index", "-q", "--refresh"], directory=clone, isolated=True)
+    git.answer(["update-index", "-q", "--refresh"], directory=clone, timeout=None, isolated=True)
 
 
 def _check_out(clone: Path, paths: Iterable[bytes], **variables: str) -> None:
     listed = b"".join(path + b"\0" for path in sorted(paths) if path)
     write = ["checkout-index", "--force", "--index", "--quiet", "-z", "--stdin"]
-    git.run(write, directory=clone, environment=variables, stdin=listed, isolated=True)
+    git.run(write, directory=clone, environment=variables, stdin=listed, timeout=None, isolated=True)

@@ -19,6 +19,7 @@ import msgspec
 from reprokit.archive.layout import Archive
 from reprokit.errors import InputMissingError, RemoteError, ReprokitError, UsageError
 from reprokit.sync import wire
+from reprokit.sync.dvc_settings import LOCAL
 from reprokit.sync.objects import Destination
 from reprokit.sync.remotes import Remote
 from reprokit.sync.wire import Answer, Done, Failed, Fetch, Finished, Measure, Moved, Open, Opened, Request, Send
@@ -84,7 +85,7 @@ def carry(archive: Archive, remote: Remote, *, patience: float) -> Iterator[Carr
     Raises:
         RemoteError: the remote cannot be reached.
         InputMissingError: dvc is not installed here, or not for this kind of remote.
-        UsageError: DVC does not accept its configuration.
+        UsageError: DVC does not accept its configuration, or as DVC reads it a stranger's program would be started.
     """
     process = subprocess.Popen(
         # `-P`: what lies in the working directory is nobody's to import.
@@ -197,6 +198,11 @@ def _failure(remote: Remote, trouble: wire.Trouble, reason: str) -> ReprokitErro
         case "configuration":
             return UsageError(
                 f"DVC cannot use {_named(remote)}: {reason}", hint="mend it with `dvc remote modify` in the archive"
+            )
+        case "program":
+            return UsageError(
+                f"{_named(remote)} is not used: {reason}",
+                hint=f"if you trust it, move it to your own `.dvc/{LOCAL}`, which git must not track",
             )
         case "remote":
             return RemoteError(f"{_named(remote)} cannot be used: {reason}", hint=_check(remote))

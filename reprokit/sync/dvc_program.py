@@ -15,14 +15,17 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
 from typing import Any, BinaryIO
+from urllib.parse import urlparse
 
+from reprokit.archive.layout import Archive
 from reprokit.sync import wire
+from reprokit.sync.dvc_settings import HARMLESS, local_is_brought
 from reprokit.sync.wire import Answer, Failed, Fetch, Finished, Measure, Moved, Open, Opened, Request, Send
 
 _JOBS = 8
@@ -33,6 +36,7 @@ _PARTS = ("files", "md5")
 _BUCKETS = {"s3", "gs", "azure", "oss"}
 _WEBDAV = {"webdav", "webdavs"}
 _PAGES = {"http", "https"}
+_CARRIED = _BUCKETS | _WEBDAV | _PAGES | {"ssh", "hdfs", "webhdfs", "gdrive"}
 _HIDDEN = re.compile(r"key|secret|password|passphrase|token|credential|connection|sas|auth", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^/\s'\"@]*@")
 _NOTICED = 4  # a secret shorter than this would be found in every word
@@ -93,13 +97,16 @@ def _open(asked: Open) -> tuple[_Remote, Opened]:
     except ImportError as error:
         raise _TroubleError("dvc", str(error)) from error
     try:
-        kind, settings, folder = get_cloud_fs(Config(dvc_dir=str(Path(asked.root, ".dvc"))), name=asked.name)
+        config = Config(dvc_dir=str(Path(asked.root, ".dvc")))
+        refused = _program(config, asked)
+        kind, settings, folder = (None, {}, "") if refused else get_cloud_fs(config, name=asked.name)
     except ImportError as error:
         raise _TroubleError("extra", str(error)) from error
     except Exception as error:  # DVC has many ways to refuse a configuration
         raise _TroubleError("configuration", _reason(error, ())) from error
-    if settings.get("worktree") or settings.get("version_aware"):
-        raise _TroubleError("configuration", "it is cloud-versioned: it keeps files by name, not objects")
+    if refused:
+        raise _TroubleError("program", refused)
+    _require_objects(kind, settings)
     secrets = tuple(
         value for name, value in settings.items() if isinstance(value, str) and value and _HIDDEN.search(name)
     )
@@ -113,6 +120,38 @@ def _open(asked: Open) -> tuple[_Remote, Opened]:
     except Exception as error:  # whatever a transport makes of a failure
         trouble: wire.Trouble = "extra" if type(error).__name__ == "RemoteMissingDepsError" else "remote"
         raise _TroubleError(trouble, _reason(error, secrets)) from error
+
+
+def _require_objects(kind: Any, settings: Mapping[str, Any]) -> None:
+    if kind.protocol not in _CARRIED:
+        raise _TroubleError("configuration", "it is of no kind that objects are carried to")
+    if settings.get("worktree") or settings.get("version_aware"):
+        raise _TroubleError("configuration", "it is cloud-versioned: it keeps files by name, not objects")
+
+
+def _program(config: Any, asked: Open) -> str | None:
+    """Say what a stranger's file says of a remote, as DVC reads it, that only the person themselves may say."""
+    archives = {"repo", "local"} if local_is_brought(Archive(Path(asked.root))) else {"repo"}
+    brought: dict[tuple[str, str], bool] = {}
+    for level in config.LEVELS:
+        for name, settings in config.load_one(level)["remote"].items():
+            brought |= {(name, option): level in archives for option in settings}
+    for each in _chain(config["remote"], asked.name.lower()):
+        for option in sorted(config["remote"][each].keys() - HARMLESS):
+            if brought.get((each, option), True):
+                return f"`{option}` of the remote `{each}` may start a program, and it comes with the archive"
+    return None
+
+
+def _chain(remotes: Mapping[str, Any], name: str) -> list[str]:
+    """Follow a remote that is described by way of others, as far as DVC would, itself first."""
+    chain: list[str] = []
+    while name in remotes and name not in chain:
+        chain.append(name)
+        address = urlparse(remotes[name]["url"])
+        if address.scheme == "remote":
+            name = address.netloc.lower()
+    return chain
 
 
 def _present(remote: _Remote, protocol: str) -> bool | None:

@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-# What stands in the way: dvc itself is missing, or the part of it for this kind of remote; the configuration is wrong;
-# the remote does not do what it was asked.
-Trouble: TypeAlias = Literal["dvc", "extra", "configuration", "remote"]
+# What stands in the way: dvc itself is missing, or the part of it for this kind of remote; the configuration is wrong,
+# or would start a stranger's program; the remote does not do what it was asked.
+Trouble: TypeAlias = Literal["dvc", "extra", "configuration", "program", "remote"]
 
 
 class Open(Struct, frozen=True, kw_only=True, tag=True):

@@ -419,6 +419,23 @@ def test_a_misspelt_setting_is_told_with_the_nearest_that_is_known(archive, tmp_
     assert len(found) == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("REPROKIT_ARCHIVES", "did you mean `REPROKIT_ARCHIVE`?"),
+        ("reprokit_samples", "did you mean `REPROKIT_SAMPLES`?"),
+        ("REPROKIT_COLOUR", "there are `REPROKIT_ARCHIVE`, `REPROKIT_SAMPLES`"),
+    ],
+)
+def test_a_variable_that_nobody_reads_is_told(name, hint):
+    known = ("REPROKIT_ARCHIVE", "REPROKIT_SAMPLES")
+
+    (check,) = doctor.check_variables(["PATH", name, *known], known)
+
+    assert (check.check, check.state, check.message) == ("settings", "warn", f"nobody reads the variable `{name}`")
+    assert check.hint == hint
+
+
 def json_with(reprokit, **variables):
     return msgspec.json.decode(reprokit("doctor", "--json", check=None, **variables).stdout)
 
@@ -440,6 +457,35 @@ def test_the_worst_comes_first_and_decides_the_exit_status(reprokit):
     assert f"ok    archive       `{reprokit.archive}`, named by `REPROKIT_ARCHIVE`" in lines
     assert "is seen; under `-I`" in done.stdout
     assert done.stderr.startswith("reprokit: 1 failure, ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ('[capture]\nsample = "digest"\n', "has no key `sample`", "did you mean `samples`?"),
+        ("[script]\nresult = 'a.json'\n", "has no key `result`", "did you mean `results`?"),
+        ("[script\n", "cannot be read: ", "mend it"),
+    ],
+)
+def test_settings_that_keep_runs_from_being_captured_are_a_failure(reprokit, tmp_path, text, message, hint):
+    (tmp_path / "reprokit.toml").write_text(text)
+
+    done = reprokit("doctor", directory=tmp_path, check=ExitCode.DIFFERENCES)
+    ran = reprokit("capture", "--", "true", directory=tmp_path)
+
+    told = done.stdout.partition("fail  settings      no run is captured from here: ")[2].splitlines()
+    assert message in told[0]
+    assert hint in told[1]
+    assert told[0] in ran.stderr
+
+
+def test_settings_that_can_be_followed_are_told_in_their_effect(reprokit, tmp_path):
+    (tmp_path / "reprokit.toml").write_text('[capture]\nsamples = "digest"\n[script]\nresults = "metrics.json"\n')
+
+    done = reprokit("doctor", directory=tmp_path, REPROKIT_DEFER="1", REPROKIT_ARCHIVES="x", check=None)
+
+    assert "a capture from here keeps samples as digests only, `reprokit sync` registers, 1 mapping" in done.stdout
+    assert "nobody reads the variable `REPROKIT_ARCHIVES`" in done.stdout
 
 
 def test_a_python_that_runs_unseen_is_told(reprokit, tmp_path):

@@ -457,7 +457,11 @@ def test_a_note_that_cannot_be_read_is_told_and_left_alone(reprokit, folder, arc
 
     assert "what it noted cannot be read" in reprokit("sync", "--offline", check=1).stdout
     assert staging.is_dir()
-    assert reprokit("status", "--clear").returncode == 0
+    kept = reprokit("status", "--clear", check=1).stderr
+    assert str(staging) in kept
+    assert "`reprokit status --clear --yes`" in kept
+    assert staging.is_dir()
+    assert reprokit("status", "--clear", "--yes").returncode == 0
     assert not staging.exists()
 
 

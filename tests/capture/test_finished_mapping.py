@@ -252,7 +252,7 @@ def test_a_file_called_digest_is_written_with_a_dot():
 
 
 @pytest.mark.parametrize(
-    ("word", "near"), [("digset", "digest"), ("DIGEST", "digest"), ("digests", "digest"), ("ful", "full")]
+    ("word", "near"), [("digests1", "digest"), ("DIGEST", "digest"), ("digests", "digest"), ("fulls", "full")]
 )
 def test_a_word_that_is_nearly_digest_is_no_file_and_nothing_runs(reprokit, tmp_path, word, near):
     done = reprokit("capture", "--samples", word, "--", "touch", "ran", directory=tmp_path, check=2)
@@ -264,18 +264,18 @@ def test_a_word_that_is_nearly_digest_is_no_file_and_nothing_runs(reprokit, tmp_
 def test_files_are_files_whatever_they_are_nearly_called(tmp_path):
     (tmp_path / "digests").touch()
 
-    assert split_samples(["digests", "./digset", "digest.jsonl", "predictions"], tmp_path)[1] is None
-    assert len(split_samples(["digests", "./digset", "digest.jsonl", "predictions"], tmp_path)[0]) == 4
+    assert split_samples(["digests", "./digests1", "digest.jsonl", "predictions"], tmp_path)[1] is None
+    assert len(split_samples(["digests", "./digests1", "digest.jsonl", "predictions"], tmp_path)[0]) == 4
 
 
 def test_a_misspelt_word_in_the_environment_captures_nothing_in_full(reprokit, evaluation):
     done = reprokit(
-        "capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation, REPROKIT_SAMPLES="digset"
+        "capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation, REPROKIT_SAMPLES="digests1"
     )
 
     assert "score" in done.stdout
     assert (
-        "will not be captured: `REPROKIT_SAMPLES`: samples are kept as `digest` or in `full`, not as `digset`"
+        "will not be captured: `REPROKIT_SAMPLES`: samples are kept as `digest` or in `full`, not as `digests1`"
         in done.stderr
     )
     assert reprokit.json("list") == []
@@ -330,3 +330,37 @@ def test_a_usual_key_that_was_chosen_for_one_member_is_lost_to_the_others():
     assert (sample.answer, sample.target) == ("4", None)
     assert sample.scores == {"em": 0.5}
     assert sample.extra == {"acc": 1}
+
+
+def test_models_that_only_their_folders_tell_apart_are_all_captured_and_known_again(reprokit, tmp_path):
+    folder = settings(tmp_path / "runs", '[script]\nresults = "metrics.json"\n')
+    for name in ("model_a", "model_b", "model_c"):
+        (folder / name).mkdir()
+        (folder / name / "metrics.json").write_text('{"accuracy": 0.75}\n')
+        os.utime(folder / name / "metrics.json", (1_790_000_000, 1_790_000_000))
+
+    first = reprokit("capture", "--from", ".", "--recursive", directory=folder)
+    notes = Archive(reprokit.archive).private / "finished"
+    for note in notes.iterdir():  # without them, the archive's bundles tell
+        note.unlink()
+    again = reprokit("capture", "--from", ".", "--recursive", directory=folder)
+
+    assert "3 captured" in first.stderr
+    assert "0 captured, 3 already captured" in again.stderr
+    bundles = [open_bundle(Archive(reprokit.archive).payload(each["id"])) for each in reprokit.json("list")]
+    held = {file.path for bundle in bundles for file in bundle.record.files if file.role == "harness"}
+    assert held == {f"harness/{name}/metrics.json" for name in ("model_a", "model_b", "model_c")}
+
+
+def test_a_script_s_run_that_was_watched_is_already_captured_but_its_equal_elsewhere_is_not(reprokit, evaluation):
+    settings(evaluation, THREE_LINES)
+    reprokit("capture", "--", "python", "evaluate.py", directory=evaluation)
+    (evaluation / "copy").mkdir()
+    for path in (evaluation / "metrics.json", evaluation / "predictions.jsonl"):
+        (evaluation / "copy" / path.name).write_bytes(path.read_bytes())
+    for path in (*evaluation.glob("*.json*"), *evaluation.glob("copy/*")):
+        os.utime(path, (time.time() - 600, time.time() - 600))
+
+    done = reprokit("capture", "--from", ".", "--recursive", directory=evaluation)
+
+    assert "1 captured, 1 already captured" in done.stderr

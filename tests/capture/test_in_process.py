@@ -8,7 +8,7 @@ import enum
 import json
 import math
 import os
-import shlex
+import re
 import shutil
 import signal
 import statistics
@@ -28,9 +28,9 @@ from reprokit.bundle import bag
 from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.values import NotScored, Unknown
 from reprokit.capture import checkouts, plain_values
-from reprokit.capture.block import CaptureWarning
 from reprokit.capture.spool import Mean
-from reprokit.errors import CaptureError, NotFoundError
+from reprokit.capture.warned import CaptureWarning
+from reprokit.errors import NotFoundError, ReprokitError
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "hf_" + "Zx81nQpLw7Rk2Tb9Vd4YcM6sHjGfEaUo3i"
@@ -58,13 +58,15 @@ def archive(tmp_path, monkeypatch):
 def program(tmp_path, archive):
     """Give a function that runs a program of several lines in a process of its own."""
 
-    def run(text: str, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        text: str, *arguments: str, check: bool = True, cwd: Path = tmp_path, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "program.py"
         path.write_text(text)
         return subprocess.run(
             [sys.executable, *arguments, str(path)],
             env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
-            cwd=tmp_path,
+            cwd=cwd,
             capture_output=True,
             text=True,
             check=check,
@@ -192,6 +194,9 @@ def test_an_exception_goes_on_its_way_and_marks_the_bundle_incomplete(archive, e
     assert caught.value is error
     bundle = whole(run)
     assert not bundle.record.run.complete
+    assert bundle.record.run.exit_code == Unknown(
+        unknown=f"the block ended by `{type(error).__name__}`; what the process did afterwards is not known"
+    )
     assert len(list(bundle.samples("script"))) == 4
     assert any(each.code == "W310" and each.message.endswith(told) for each in run.findings)
 
@@ -259,12 +264,18 @@ def test_files_are_taken_as_they_are_in_the_end(archive, tmp_path):
     Path("plots").mkdir()
     Path("plots/curve.svg").write_text("<svg/>")
     Path("latest.txt").symlink_to("plots/curve.svg")
-    with reprokit.capture() as run:
-        record_some(run)
-        for name in ("plots/curve.svg", "latest.txt", "late.txt", "never.txt", "plots"):
-            run.file(name)
-        Path("late.txt").write_text("at last")
+    run = reprokit.capture()
 
+    def block():
+        with run:
+            record_some(run)
+            for name in ("plots/curve.svg", "latest.txt", "late.txt", "never.txt", "plots"):
+                run.file(name)
+            Path("late.txt").write_text("at last")
+
+    with pytest.warns(CaptureWarning, match=r"the file `never.txt`: No such file") as warned:
+        block()
+    assert len(warned) == 1
     bundle = whole(run)
     assert bundle.read_payload("harness/files/late.txt") == b"at last"
     assert bundle.read_payload("harness/files/plots/curve.svg") == b"<svg/>"
@@ -490,7 +501,8 @@ def test_a_capture_that_fails_in_the_end_says_where_the_samples_are(archive, mon
     with pytest.warns(CaptureWarning, match="NOT captured") as warned:
         block()
     folder = Path(str(warned[0].message).split("what it recorded is in `")[1].split("`")[0])
-    assert isinstance(run.failure, CaptureError)
+    assert isinstance(run.failure, ReprokitError)
+    assert "`reprokit sync` tries again" in str(warned[0].message)
     assert len((folder / "samples/script.jsonl").read_text().splitlines()) == 4
 
 
@@ -531,7 +543,9 @@ def test_a_forked_child_neither_records_nor_makes_a_bundle(program, archive):
 
 KILLED = """\
 import os, signal, reprokit
-with reprokit.capture() as run:
+with reprokit.capture(name="long", tags=["paper"]) as run:
+    run.file("plot.svg")
+    run.subject(model="org/tiny")
     run.metric("acc", 0.5)
     for number in range(100):
         run.sample(id=number, prompt=f"{number}+1=", response="2", scores={"em": number % 2})
@@ -539,24 +553,242 @@ with reprokit.capture() as run:
 """
 
 
-def test_a_kill_leaves_every_sample_and_says_how_to_keep_them(program, archive):
-    killed = program(KILLED, check=False)
+def command(*arguments, **variables):
+    """Run reprokit beside the program that captures itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "reprokit", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
+    )
+
+
+def test_a_killed_block_is_finished_by_sync_with_all_that_it_had_recorded(program, archive, evaluation, monkeypatch):
+    monkeypatch.setattr(checkouts, "MOST", 32)
+    # What the project maps for its scripts is no affair of what reprokit itself has written.
+    (evaluation / "reprokit.toml").write_text('[script]\nid = "question_id"\nresponse = "said"\nscores = ["f1"]\n')
+    monkeypatch.chdir(evaluation)
+
+    killed = program(KILLED, check=False, cwd=evaluation, HF_TOKEN=TOKEN)
 
     assert killed.returncode == -signal.SIGKILL
-    status = subprocess.run(
-        [sys.executable, "-m", "reprokit", "status"], capture_output=True, text=True, check=False, env=os.environ
-    )
-    assert "`spool/README.txt` says how to keep what it recorded" in status.stdout + status.stderr
-    (read_me,) = archive.staging.rglob("README.txt")
-    command = next(line for line in read_me.read_text().splitlines() if line.startswith("    reprokit")).replace(
-        "FILE", "script"
-    )
-    subprocess.run([sys.executable, "-m", *shlex.split(command)], check=True, capture_output=True, env=os.environ)
-    bundle = reprokit.open("latest")
-    assert [metric.value for metric in bundle.results.metrics] == [0.5]
+    assert TOKEN not in "".join(path.read_text() for path in archive.staging.glob("*/*.json"))
+    seen = command("status")
+    assert seen.returncode == 1
+    assert re.search(r"block named `long`, .*: `reprokit sync` finishes it", seen.stdout)
+
+    done = command("sync", "--offline", HF_TOKEN=TOKEN)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "finished     a `reprokit.capture()` block named `long`" in done.stdout
+    bundle = reprokit.open("long")
+    assert (bundle.info.name, bundle.info.tags) == ("long", ("paper",))
+    metrics = {metric.metric: metric for metric in bundle.results.metrics}
+    assert metrics["acc"].value == 0.5
+    assert (metrics["em"].value, metrics["em"].n) == (0.5, 100)
+    assert metrics["em"].stderr == pytest.approx(statistics.stdev([0, 1] * 50) / 10)
     samples = list(bundle.samples("script"))
     assert [each.id for each in samples] == list(range(100))
-    assert (samples[3].prompt, samples[3].responses, samples[3].scores) == ("3+1=", ["2"], {"em": 1})
+    assert (samples[3].prompt, samples[3].responses, samples[3].extra) == ("3+1=", ["2"], {})
+    assert bundle.record.subject.models[0].name == "org/tiny"
+    assert not bundle.record.run.complete
+    assert "nobody saw how" in bundle.record.run.exit_code.unknown
+    assert "pytest" in {package.name for package in bundle.environment.packages}
+    assert any("nothing is hooked" in each for each in bundle.environment.missing)
+    assert [(each.name, bool(each.patch)) for each in bundle.sources] == [("my-evals", True)]
+    assert bundle.record.invocation.source == "my-evals"
+    codes = {each.code: each.message for each in bundle.record.findings}
+    assert "the process ended before the block did" in codes["W310"]
+    assert {"W346", "W352"} <= codes.keys()
+    assert "W350" not in codes
+    assert list(bag.verify(bundle.path)) == []
+
+
+def test_once_it_is_finished_nothing_is_left_of_a_killed_block_and_files_are_as_they_lie(program, archive, tmp_path):
+    (tmp_path / "plot.svg").write_text("<svg/>")
+    killed_staging(program, archive)
+
+    assert command("sync", "--offline").returncode == 0
+
+    assert reprokit.open("latest").read_payload("harness/files/plot.svg") == b"<svg/>"
+    assert list(archive.staging.iterdir()) == []
+    assert command("status").returncode == 0
+
+
+def killed_staging(program, archive):
+    program(KILLED, check=False)
+    return max(archive.staging.iterdir())
+
+
+def test_a_sample_that_was_being_written_is_told_and_costs_no_other(program, archive):
+    samples = killed_staging(program, archive) / "spool/samples/script.jsonl"
+    samples.write_bytes(samples.read_bytes()[:-9])
+    (samples.parent / "other.jsonl").write_bytes(b'{"task": "oth')
+
+    assert command("sync", "--offline").returncode == 0
+
+    bundle = reprokit.open("latest")
+    assert [each.id for each in bundle.samples("script")] == list(range(99))
+    assert next(each for each in bundle.results.metrics if each.metric == "em").n == 99
+    told = [each.message for each in bundle.record.findings if each.code == "W351"]
+    assert any("a sample of `script`, samples/script.jsonl, line 100" in each for each in told)
+    assert any("a sample of an unknown task, samples/other.jsonl, line 1" in each for each in told)
+
+
+def test_private_samples_of_a_killed_block_stay_private(program, archive):
+    program(KILLED.replace("capture(", "capture(samples='digest', "), check=False)
+
+    command("sync", "--offline")
+
+    bundle = reprokit.open("latest")
+    assert bundle.record.samples == "digest"
+    assert next(iter(bundle.samples("script"))).prompt is None
+
+
+def test_a_secret_that_sync_does_not_know_any_more_is_named(program, archive):
+    program(KILLED, check=False, HF_TOKEN=TOKEN)
+
+    command("sync", "--offline")
+
+    (told,) = [each.message for each in reprokit.open("latest").record.findings if each.code == "W346"]
+    assert "samples not searched for what is not known here: `HF_TOKEN`" in told
+
+
+def test_what_can_still_become_a_bundle_is_cleared_away_only_by_consent(program, archive):
+    staging = killed_staging(program, archive)
+    program(KILLED, check=False)
+
+    kept = command("status", "--clear")
+
+    assert kept.returncode == 1
+    assert str(staging) in kept.stderr
+    assert "they were kept; `reprokit sync` finishes them" in kept.stderr
+    assert len(list(archive.staging.iterdir())) == 2
+    assert command("status", "--yes").returncode == 2
+
+    cleared = command("status", "--clear", "--yes")
+
+    assert cleared.returncode == 0
+    assert str(staging) in cleared.stderr
+    assert list(archive.staging.iterdir()) == []
+
+
+def test_a_block_that_still_runs_is_not_touched(archive):
+    with reprokit.capture() as run:
+        record_some(run)
+        assert "nothing was left to do" in command("sync", "--offline").stdout
+        assert command("status", "--clear", "--yes").returncode == 0
+
+    assert len(list(whole(run).samples("script"))) == 4
+
+
+def test_a_killed_block_without_notes_is_told_kept_and_needs_a_person(program, archive):
+    staging = killed_staging(program, archive)
+    (staging / "begun.json").unlink()
+
+    for seen in (command("status"), command("sync", "--offline")):
+        assert seen.returncode == 1
+        assert f"it lies in `{staging}`" in seen.stdout
+    assert (staging / "spool/samples/script.jsonl").is_file()
+
+
+ENDED_AND_KILLED = """\
+import os, signal, reprokit
+from reprokit.capture import block
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+block.{place} = die
+with reprokit.capture() as run:
+    run.sample(id=1, scores={{"em": 1}})
+"""
+
+
+@pytest.mark.parametrize("place", ["assemble", "publish", "unfinished.let_go", "fold"])
+def test_a_kill_after_the_block_costs_nothing_and_makes_no_second_bundle(program, archive, place):
+    killed = program(ENDED_AND_KILLED.format(place=place), check=False)
+    assert killed.returncode == -signal.SIGKILL
+
+    assert command("sync", "--offline").returncode == 0
+
+    (entry,) = archive.catalog.rglob("*.json")
+    bundle = reprokit.open("latest")
+    assert bundle.record.run.complete
+    assert bundle.record.run.exit_code == Unknown(unknown="the block ended, and the process went on")
+    assert isinstance(bundle.record.run.ended, str)
+    assert list(archive.staging.iterdir()) == []
+    assert entry.is_file()
+
+
+def test_half_a_line_of_a_full_disk_takes_no_other_sample_along(archive, monkeypatch):
+    write = os.write
+    room = [20]
+
+    def full(descriptor, data):
+        if not room:
+            raise OSError(28, "No space left on device")
+        return write(descriptor, data[: room.pop()])
+
+    def block():
+        with run:
+            run.sample(id=0, prompt="x")
+            monkeypatch.setattr(os, "write", full)
+            run.sample(id=1, prompt="too much")
+            monkeypatch.setattr(os, "write", write)
+            run.sample(id=2, prompt="x")
+
+    run = reprokit.capture()
+    with pytest.warns(CaptureWarning, match="No space left"):
+        block()
+    assert [each.id for each in whole(run).samples("script")] == [0, 2]
+
+
+WARNED = """\
+import reprokit
+with reprokit.capture() as run:
+    run.sample(id=1, scores={'em': 1})
+    RECORD
+"""
+
+
+@pytest.mark.parametrize(
+    ("record", "line", "told"),
+    [
+        ("run.sample(id=2, document=object())", 4, "not recorded: sample 2, `document`"),
+        ("run.metric('m', object())", 4, "not recorded: metric 'm', `value`"),
+        (
+            "run.file('missing'); run.file('gone')",
+            2,
+            "not recorded: the file `missing`: No such file or directory; the",
+        ),
+    ],
+)
+def test_a_warning_names_the_line_of_the_program(program, record, line, told):
+    done = program(WARNED.replace("RECORD", record))
+
+    assert f"program.py:{line}: CaptureWarning: reprokit: {told}" in done.stderr
+    assert done.stderr.count("CaptureWarning") == 1
+
+
+def test_a_block_that_is_not_captured_says_so_at_its_line(program):
+    done = program(WARNED.replace("RECORD", "pass"), REPROKIT_ARCHIVE="/nowhere/at/all")
+
+    assert "program.py:2: CaptureWarning: reprokit: this block will not be captured" in done.stderr
+
+
+def test_the_example_of_the_documentation_runs_whether_the_block_is_captured_or_not(program, archive):
+    text = (ROOT / "docs/own-program.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    before = "items = [{'id': 1, 'question': 'q', 'gold': 'g'}]\nmodel = str.upper\n"
+
+    assert "Finding" in program(before + example).stdout
+    assert "not captured: " in program(before + example, REPROKIT_ARCHIVE="/nowhere/at/all").stdout
+
+
+def test_opening_the_bundle_of_a_run_that_was_not_captured_says_why_there_is_none(archive):
+    with pytest.raises(NotFoundError, match="a run that was not captured") as caught:
+        reprokit.open(None)
+    assert "run.failure" in caught.value.hint
 
 
 MEMORY = """\

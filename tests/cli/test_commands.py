@@ -11,6 +11,10 @@ import sys
 
 import pytest
 
+from reprokit.archive.layout import Archive
+from reprokit.cli.options import require_writable
+from reprokit.errors import UsageError
+
 
 def test_a_captured_run_is_listed_shown_and_whole(reprokit, captured):
     listed = reprokit("list").stdout
@@ -304,3 +308,104 @@ def test_a_setting_that_nobody_knows_is_told_and_the_run_is_captured(reprokit, e
     assert "W357" in done.stderr
     assert "captur" in done.stderr
     assert len(reprokit.json("list")) == 1
+
+
+# --- what a newcomer reads ---------------------------------------------------------------------------------------------
+
+
+def test_an_answer_under_an_unknown_key_is_told(reprokit, tmp_path):
+    (tmp_path / "m.json").write_text('{"toy": {"acc": 1.0}}')
+    (tmp_path / "s.jsonl").write_text('{"id": 1, "prompt": "a", "model_answer": "b", "acc": 1}\n')
+    files = ("--results", "m.json", "--samples", "s.jsonl")
+
+    told = reprokit("capture", "--from", ".", *files, directory=tmp_path).stderr
+    (tmp_path / "s.jsonl").write_text('{"id": 1, "prompt": "a", "response": "b", "mine": 2, "acc": 1}\n')
+    silent = reprokit("capture", "--from", ".", *files, directory=tmp_path).stderr
+
+    assert "no response was recognised in the samples of `toy`, whose other keys are `model_answer`" in told
+    assert "captured" in silent
+    assert "recognised" not in silent
+
+
+def test_the_list_tells_names_from_tags_and_reproductions_from_originals(reprokit, evaluation):
+    reprokit(
+        "capture",
+        *reprokit.files,
+        "--name",
+        "base",
+        "--tag",
+        "paper",
+        "--",
+        "python",
+        "evaluate.py",
+        directory=evaluation,
+    )
+    reprokit("reproduce", "latest", "--yes", "--env", "current")
+
+    heading, first, second = reprokit("list").stdout.splitlines()
+
+    assert first[heading.index("name") :].split()[:2] == ["base", "paper"]
+    original, again = reprokit.json("list")
+    assert first[heading.index("run") :].startswith("complete  ")
+    assert second[heading.index("run") :].startswith(f"complete, reproduces {original['id'][-8:]}")
+    assert [each["id"] for each in reprokit.json("list", "--limit", "1")] == [again["id"]]
+    assert len(reprokit.json("list", "--limit", "9")) == 2
+    assert "2 bundles, and none like that" in reprokit("list", "--tag", "none").stderr
+
+
+def test_all_that_was_said_of_model_and_data_is_shown(reprokit, tmp_path):
+    (tmp_path / "m.json").write_text(
+        '{"results": {"toy": {"acc": 1.0}}, "model": {"name": "org/m", "quantised": "4 bit"}, "datasets": ["org/d"]}'
+    )
+
+    reprokit("capture", "--from", ".", "--results", "m.json", directory=tmp_path)
+
+    shown = reprokit("show", "latest").stdout
+    assert "model        org/m, revision unknown (none was given), quantised 4 bit, for toy\n" in shown
+    assert "dataset      org/d, revision unknown (none was given)\n" in shown
+
+
+def test_hints_name_what_was_meant(reprokit, captured):
+    reprokit("tag", captured, "k-large", "--name", "k2g")
+
+    assert "did you mean `k-large`, `k2g`?" in reprokit("show", "k", check=10).stderr
+    assert "Did you mean `list`?" in reprokit("lst", check=2).stderr
+    for command in ("validate", "push", "pull"):
+        assert "leave out `--all`" in reprokit(command, "--all", "latest", check=2).stderr
+
+
+def test_an_archive_that_may_only_be_read_is_told_in_one_way(reprokit, captured, monkeypatch):
+    monkeypatch.setattr("reprokit.cli.options.os.access", lambda *_: False)
+
+    with pytest.raises(UsageError) as caught:
+        require_writable(Archive(reprokit.archive), "gc takes a lock in it")
+
+    assert caught.value.message == f"the archive `{reprokit.archive}` cannot be written, and gc takes a lock in it"
+    monkeypatch.undo()
+    require_writable(Archive(reprokit.archive), "")
+
+
+def test_the_same_bundle_is_comparable_with_itself_whatever_it_saved(reprokit, tmp_path):
+    (tmp_path / "m.json").write_text('{"toy": {"acc": 1.0}}')
+    reprokit("capture", "--from", ".", "--results", "m.json", directory=tmp_path)
+
+    shown = reprokit("diff", "latest", "latest").stdout
+
+    assert "identical: it is the same bundle\n" in shown
+    assert "\ncomparable: it is the same bundle\n" in shown
+
+
+def test_changed_code_comes_with_the_commands_that_show_it(reprokit, evaluation, captured, git):
+    (evaluation / "answers.py").write_text("OFFSET = 2\n")
+    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+
+    shown = reprokit("diff", captured, "latest", check=1).stdout
+
+    command = shown.partition("is shown by\n")[2].strip()
+    seen = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "< +OFFSET = 1" in seen.stdout
+    assert "> +OFFSET = 2" in seen.stdout
+    git(evaluation, "commit", "-qam", "Changed")
+    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
+    assert "\n  git diff " in reprokit("diff", captured, "latest", check=1).stdout
+    assert "is shown by" not in reprokit("diff", "latest~1", "latest", check=None).stdout

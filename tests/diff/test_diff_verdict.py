@@ -12,6 +12,7 @@ from reprokit.bundle.values import NotScored, Unknown
 from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import exit_code
+from reprokit.diff.text import lines
 
 
 def rows(make, **changes):
@@ -108,6 +109,14 @@ def test_samples_without_a_response_are_not_known_to_be_identical(make):
     assert came_to(make.side(rows(make, **bare)), make.side(rows(make, **bare)))[3] == "identical scores"
     assert came_to(make.side(), make.side(rows(make, **bare)))[3] == "identical scores"
     assert came_to(make.side(), make.side(rows(make, **bare)))[0] == "same results"
+
+
+def test_no_more_is_claimed_equal_than_both_saved(make):
+    found = compare(make.side(metrics=[metric()]), make.side(rows(make, responses=[], answer=None), metrics=[metric()]))
+
+    assert found.reason.startswith("1 score and 4 samples equal in what both saved; ")
+    assert "samples: 0 of 4 identical, 4 equal in what both saved" in lines(found)
+    assert "in what both saved" not in compare(make.side(), make.side()).reason
 
 
 @pytest.mark.parametrize(

@@ -503,3 +503,61 @@ def test_what_is_no_record_is_passed_over_and_counted(run, into):
 
 def test_no_folder_holds_no_record(tmp_path):
     assert read(tmp_path / "none") == []
+
+
+@every_modern_python
+def test_files_of_results_that_are_written_are_noted_from_the_top(same, python, tmp_path):
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "read.json").write_text("{}")
+    (process,) = same(
+        "-c",
+        "import os, pathlib, sys\n"
+        "open('read.json').close()\n"
+        "open('notes.txt', 'w').close()\n"
+        "pathlib.Path('whole.json').write_text('{}')\n"
+        "os.close(os.open('flags.jsonl', os.O_RDWR | os.O_CREAT))\n"
+        "os.chdir('deeper')\n"
+        "open('lines.jsonl', 'a').close()\n"
+        "open('moved.tmp', 'w').close()\n"
+        "os.replace('moved.tmp', pathlib.Path('moved.json'))\n"
+        "sys.audit('open', 'x.json', 1, '')\nsys.audit('open', 1, None, 1)\nsys.audit('os.rename')\n"
+        "os.getcwd = None\n"
+        "open('last.json', 'w').close()\n",
+        python=python,
+    )
+
+    assert process.written == tuple(
+        str(tmp_path / name)
+        for name in ("deeper/last.json", "deeper/lines.jsonl", "deeper/moved.json", "flags.jsonl", "whole.json")
+    )
+
+
+def test_a_file_of_results_in_a_directory_that_is_gone_fails_as_without_the_probe(same, tmp_path):
+    program = (
+        "import os\n"
+        "os.makedirs('gone', exist_ok=True); os.chdir('gone'); os.rmdir('../gone')\n"
+        "try: open('results.json', 'w')\n"
+        "except OSError as error: print(error)\n"
+    )
+    (process,) = same("-c", program)
+
+    assert process.written == ()
+
+
+def test_a_time_limit_that_strikes_while_a_written_file_is_noted_reaches_the_program(same, tmp_path):
+    program = (
+        "import signal\n"
+        "def strike(*_): raise TimeoutError\n"
+        "signal.signal(signal.SIGALRM, strike)\n"
+        "for number in range(100):\n"
+        "    try:\n"
+        "        signal.setitimer(signal.ITIMER_REAL, 0.001 + number / 100000)\n"
+        "        for _ in range(10_000_000):\n"
+        "            try: open('no/such/folder.json', 'w')\n"
+        "            except FileNotFoundError: pass\n"
+        "        print('missed')\n"
+        "    except TimeoutError: pass\n"
+    )
+    (process,) = same("-c", program)
+
+    assert process.ended

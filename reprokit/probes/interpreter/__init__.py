@@ -22,6 +22,8 @@ DIRECTORY_VARIABLE = "REPROKIT_PROBE_DIRECTORY"
 INJECTED = Path(__file__).parent / "injected"
 MEDIA = ".media.jsonl"
 """How the names of the files end that `reprokit.probes.interpreter.media` reads."""
+MOST_NOTED = 1024
+"""How many files, or places, of a kind a process notes."""
 LARGEST_RECORD = 16 << 20
 """Bytes; a record is far smaller, and a larger file is not read."""
 
@@ -57,6 +59,10 @@ class ProcessFacts(Struct, frozen=True, kw_only=True):
     modules: Annotated[dict[str, str], Meta(description="top-level modules from elsewhere, with their file")] = {}
     cache_files: Annotated[tuple[str, ...], Meta(description="files opened in a Hugging Face cache snapshot")] = ()
     hosts: Annotated[tuple[str, ...], Meta(description="`host:port` it connected to, or tried to")] = ()
+    written: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="files named `.json` and `.jsonl` that it opened for writing, or renamed; `null`: not noted"),
+    ] = None
     lookups: Annotated[tuple[str, ...], Meta(description="`host:port` it asked the addresses of")] = ()
     torch: dict[str, Json] = {}
 

@@ -35,6 +35,8 @@ MOST_ENTRIES = 1024
 MOST_FILES_LISTED = 20000
 MOST_TEXT = 4096
 STREAM_SOCKET = 1
+WRITING = os.O_WRONLY | os.O_RDWR
+WRITTEN = (".json", ".jsonl")
 LAUNCHERS = ("ACCELERATE_", "GROUP_RANK", "LOCAL_", "MASTER_", "OMPI_", "RANK", "SLURM_", "TORCHELASTIC_", "WORLD_SIZE")
 MEDIA = ("lmms_eval.api.task", "lmms_eval_media.py")
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
@@ -156,11 +158,6 @@ def _modules(path, directory):
     return sorted(installed), others
 
 
-def _devices(torch):
-    # type: (Any) -> list[str]
-    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-
-
 def _torch():
     # type: () -> dict[str, Any]
     """Let torch say what it is and how it is set, when the evaluation has loaded it."""
@@ -182,7 +179,7 @@ def _torch():
     in_use = getattr(sys.modules.get("torch.cuda"), "is_initialized", bool)  # type: Callable[[], bool]
     if in_use():  # asked of a process that never used CUDA, these would load it
         questions["cudnn"] = lambda: torch.backends.cudnn.version()
-        questions["devices"] = lambda: _devices(torch)
+        questions["devices"] = lambda: [torch.cuda.get_device_name(each) for each in range(torch.cuda.device_count())]
     facts = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -203,9 +200,7 @@ class _Record:
         self.target = ""
         self.start = _directory()
         self.facts = {}  # type: dict[str, Any]
-        self.cache_files = set()  # type: set[str]
-        self.hosts = set()  # type: set[str]
-        self.lookups = set()  # type: set[str]
+        self.seen = {name: set() for name in ("cache_files", "hosts", "lookups", "written")}  # type: dict[str, set[str]]
         self.before_end = bool  # type: Callable[[], Any]
 
     def begin(self, forked):
@@ -255,9 +250,7 @@ class _Record:
             installed, others = _modules(path, self.start)
             self.facts["installed_modules"] = installed
             self.facts["modules"] = others
-            self.facts["cache_files"] = sorted(self.cache_files)
-            self.facts["hosts"] = sorted(self.hosts)
-            self.facts["lookups"] = sorted(self.lookups)
+            self.facts.update([(name, sorted(found)) for name, found in self.seen.items()])
             self.facts["torch"] = _torch()
             self.facts["ended"] = time.time()
             self.write(new=False)
@@ -291,21 +284,17 @@ class _Record:
                 os.close(descriptor)
             os.replace(temporary, self.target)
         except Exception:
-            self.discard(temporary)
+            try:
+                os.unlink(temporary)
+            except OSError:
+                pass
             return False
         return True
-
-    def discard(self, temporary):
-        # type: (str) -> None
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
 
 
 def _watch(record):
     # type: (_Record) -> None
-    """Note which cached files are opened and which places are connected to.
+    """Note which cached files are opened, which files of results are written and which places are connected to.
 
     Python calls the hook often (at every `id(x)`, for one), so it is a plain function, which costs a third of a method.
     It catches nothing, because a time limit of the evaluation's own (a signal handler that raises) may strike while it
@@ -316,17 +305,17 @@ def _watch(record):
     def hook(event, arguments):
         # type: (str, tuple[Any, ...]) -> None
         if event == "open":
-            path = arguments[0] if arguments else None
-            if type(path) is str and "/snapshots/" in path and ("/models--" in path or "/datasets--" in path):
-                _add(record.cache_files, path)
+            _note_opened(record, arguments)
+        elif event == "os.rename":
+            _note_written(record, arguments[1:])
         elif event == "import" and waiting and waiting[0] in sys.modules:
             _watch_media(record, waiting)
         elif event == "socket.connect":
             # A datagram socket is "connected" to learn one's own address; nothing is sent.
             if len(arguments) > 1 and getattr(arguments[0], "type", STREAM_SOCKET) == STREAM_SOCKET:
-                _add_place(record.hosts, arguments[1])
+                _add_place(record.seen["hosts"], arguments[1])
         elif event == "socket.getaddrinfo":
-            _add_place(record.lookups, arguments)
+            _add_place(record.seen["lookups"], arguments)
 
     sys.addaudithook(hook)
 
@@ -335,6 +324,26 @@ def _add(known, text):
     # type: (set[str], str) -> None
     if len(known) < MOST_ENTRIES:
         known.add(text[:MOST_TEXT])
+
+
+def _note_opened(record, arguments):
+    # type: (_Record, tuple[Any, ...]) -> None
+    path = arguments[0] if arguments else None
+    if type(path) is str and "/snapshots/" in path and ("/models--" in path or "/datasets--" in path):
+        _add(record.seen["cache_files"], path)
+    if [each for each in arguments[2:3] if type(each) is int and each & WRITING]:
+        _note_written(record, arguments)
+
+
+def _note_written(record, paths, here=os.getcwd):
+    # type: (_Record, tuple[Any, ...], Callable[[], str]) -> None
+    path = paths[0] if paths else None
+    if type(path) is str and path.endswith(WRITTEN) and not path.startswith(record.directory):
+        try:
+            _add(record.seen["written"], path if path.startswith("/") else here() + "/" + path)
+        except OSError as error:  # the directory is gone; but a time limit's own error came through its handler
+            if getattr(error.__traceback__, "tb_next", None) is not None:
+                raise
 
 
 def _add_place(known, address):
@@ -373,15 +382,10 @@ def _observe(directory):
     _watch(record)
 
 
-def _step_aside():
-    # type: () -> None
-    """Make this folder invisible to the program."""
+if __name__ == "sitecustomize":
+    # From here on, this folder is invisible to the program.
     sys.path[:] = [each for each in sys.path if each != FOLDER]
     sys.path_importer_cache.pop(FOLDER, None)
-
-
-if __name__ == "sitecustomize":
-    _step_aside()
     if sys.version_info >= (3, 8) and os.environ.get("REPROKIT_PROBE_DIRECTORY"):
         try:
             _observe(os.environ["REPROKIT_PROBE_DIRECTORY"])
