@@ -33,7 +33,6 @@ class Fields:
             for key in keys:
                 yield member, key
 
-
     def chosen_keys(self) -> dict[str, list[str]]:
         """Give the keys that a person chose, by member: `choose` makes the same fields of them."""
         return {member: list(getattr(self, member)) for member in sorted(self.chosen)}

@@ -168,12 +168,14 @@ def test_a_script_of_several_evaluations_beside_another_takes_its_own(start, fol
 
 
 def test_a_run_that_nobody_watched_is_taken_as_it_lies_there(start, folder, records):
-    words = evaluate("toy/one").split()
-    (folder / "isolated.py").write_text(
-        f"import runpy, sys\nsys.path.insert(0, {str(folder)!r})\nsys.argv[:] = sys.argv[3:]\n"
+    program = folder / "lm_eval.d/lm_eval"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable} -I\nimport runpy, sys\nsys.path.insert(0, {str(folder)!r})\n"
         "runpy.run_module('lm_eval', run_name='__main__')\n"
     )
-    wait(start("--", "python", "-I", "isolated.py", "python", "-m", *words[2:]))
+    program.chmod(0o755)
+    wait(start("--", str(program), *evaluate("toy/one").split()[3:]))
 
     (shown,) = records()
     assert shown["record"]["run"]["complete"] is True
