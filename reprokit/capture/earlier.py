@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from reprokit import clock
-from reprokit.archive import catalog, durable
+from reprokit.archive import catalog, durable, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.publication import Publication
 from reprokit.bundle import bag, canonical, naming
@@ -87,7 +87,7 @@ def remember(
 def recall(archive: Archive, harness: Harness, run: FoundRun, *, private: bool) -> str | None:
     """Name the bundle that a run became, when its files are as they were and the archive holds the bundle still."""
     try:
-        note = canonical.decode(_place(archive, harness, run, private=private).read_bytes(), Note)
+        note = canonical.decode(small_file.read(_place(archive, harness, run, private=private)), Note)
     except (OSError, msgspec.DecodeError):
         return None
     seen = [(str(path), *stamp) for path, stamp in sorted(stamps(run).items()) if stamp is not None]
