@@ -489,7 +489,7 @@ def test_settings_that_can_be_followed_are_told_in_their_effect(reprokit, tmp_pa
 
 
 def test_a_python_that_runs_unseen_is_told(reprokit, tmp_path):
-    a_program(tmp_path / "bin", "python", f'#!/bin/sh\nexec {sys.executable} -I "$@"\n')
+    a_program(tmp_path / "bin", "python", f'#!/bin/sh\nexec "{sys.executable}" -I "$@"\n')
 
     found = json_with(reprokit, PATH=f"{tmp_path / 'bin'}:{reprokit.environment()['PATH']}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -268,7 +269,7 @@ def test_an_evaluation_that_alone_was_terminated_was_asked_to_stop_too(reprokit,
 
 def test_a_key_asks_to_stop_and_presses_nobody(reprokit, folder, archive, git):
     # The kernel, not a process, is the sender of what a key sends; a terminal is needed for that.
-    script = f"cd {folder} && {sys.executable} -m reprokit capture -- python traps.py 0"
+    script = f"cd {folder} && {shlex.quote(sys.executable)} -m reprokit capture -- python traps.py 0"
     main, side = os.openpty()
     running = subprocess.Popen(
         ["setsid", "--ctty", "bash", "-c", script],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -457,7 +458,7 @@ def test_deferred_runs_are_published_and_left_for_another_process(reprokit, tmp_
 
 def test_a_reader_that_goes_away_stops_no_capture(reprokit, tmp_path):
     place = old_runs(tmp_path / "old", 5)
-    command = f"{sys.executable} -m reprokit capture --from {place} --recursive | head -1"
+    command = f"{shlex.quote(sys.executable)} -m reprokit capture --from {place} --recursive | head -1"
 
     subprocess.run(["bash", "-c", command], env=reprokit.environment(), capture_output=True, check=True, cwd=tmp_path)
 

@@ -170,8 +170,10 @@ def test_a_script_of_several_evaluations_beside_another_takes_its_own(start, fol
 def test_a_run_that_nobody_watched_is_taken_as_it_lies_there(start, folder, records):
     program = folder / "lm_eval.d/lm_eval"
     program.parent.mkdir()
+    python = program.with_name("python")
+    python.symlink_to(sys.executable)
     program.write_text(
-        f"#!{sys.executable} -I\nimport runpy, sys\nsys.path.insert(0, {str(folder)!r})\n"
+        f"#!{python} -I\nimport runpy, sys\nsys.path.insert(0, {str(folder)!r})\n"
         "runpy.run_module('lm_eval', run_name='__main__')\n"
     )
     program.chmod(0o755)

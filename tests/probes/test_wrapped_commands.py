@@ -19,7 +19,8 @@ def environ(tmp_path):
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "python").symlink_to(sys.executable)
-    program(programs / "harness", f"#!{sys.executable}\n")
+    # As installers write it where the path may hold a space.
+    program(programs / "harness", f"#!/bin/sh\n'''exec' \"{sys.executable}\" \"$0\" \"$@\"\n' '''\n")
     for wrapper in ("srun", "uv", "numactl"):
         program(programs / wrapper, '#!/bin/sh\nexec "$@"\n')
     return {"PATH": f"{programs}:/usr/bin:/bin"}
