@@ -671,7 +671,8 @@ def test_a_terminated_evaluation_leaves_its_own_wait_status_and_a_whole_log(fold
 
 
 def test_a_stop_and_a_continue_sent_to_us_are_passed_on(folder):
-    code = "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(4)"
+    # It ends when it is told to: on a busy machine any time of its own may be too short.
+    code = "import os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})\nprint(os.getpid(), flush=True)\nsignal.sigwait({signal.SIGUSR2})"
     with subprocess.Popen(folder.command(*python(code)), stdout=subprocess.PIPE) as running:
         assert running.stdout is not None
         evaluation = int(running.stdout.readline())
@@ -679,6 +680,7 @@ def test_a_stop_and_a_continue_sent_to_us_are_passed_on(folder):
         until(lambda: _state(evaluation) == _state(running.pid) == "T")
         running.send_signal(signal.SIGCONT)
         until(lambda: _state(evaluation) != "T")
+        os.kill(evaluation, signal.SIGUSR2)
 
     assert running.returncode == 0
 

@@ -137,8 +137,8 @@ def test_the_files_of_a_script_are_found_in_its_command(tmp_path):
     script = Script(results, [tmp_path / "s.jsonl", tmp_path / "t.jsonl"])
     argv = ["python", "eval.py", f"--results={results}", "--samples", str(tmp_path / "s.jsonl")]
     assert script.outputs(argv) == [
-        Output(path=str(results), argument=2, prefix="--results="),
-        Output(path=str(tmp_path / "s.jsonl"), argument=4),
-        Output(path=str(tmp_path / "t.jsonl")),
+        Output(path=str(results), argument=2, prefix="--results=", holds="results"),
+        Output(path=str(tmp_path / "s.jsonl"), argument=4, holds="samples"),
+        Output(path=str(tmp_path / "t.jsonl"), holds="samples"),
     ]
     assert not script.recognises(argv)

@@ -148,7 +148,7 @@ def test_what_a_failed_evaluation_leaves_is_no_run_and_is_not_lost(case):
     with pytest.raises(NotFoundError) as error:
         find_runs(place)
     assert str(error.value) == EXPECTED[case]["error"].format(place=place)
-    remains, too_many = left_behind([place], {})
+    remains, too_many = left_behind([place], {}, lambda _: True)
     kept = [] if remains is None else [str((remains.root / file).relative_to(place)) for file in remains.files]
     assert [file for file in kept if file != ".gitkeep"] == EXPECTED[case]["remains"]
     assert too_many == 0

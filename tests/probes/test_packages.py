@@ -268,7 +268,7 @@ def test_the_lock_pins_what_an_index_has_and_says_why_for_the_rest():
         "# folder 1 is from a folder: see environment.json",
         "# fork 1 is from git at abc: see environment.json",
         "lm-eval-harness==0.4.13",
-        "# my-evals 0.1 is editable: see source/",
+        "# my-evals 0.1 is editable: see environment.json, and source/ if it was used",
         "# odd 1.0-final-really has no version that could be pinned",
         "# strange 1 is from elsewhere: see environment.json",
         "torch==2.13.0+cpu",
