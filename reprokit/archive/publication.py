@@ -119,8 +119,8 @@ def _staging_and_bag(archive: Archive, staged: Path) -> tuple[Path, Path]:
     return staging, staging.joinpath(*parts[1:]) if len(parts) > 1 else staging / BAG
 
 
-def _content(archive: Archive, bundle_id: str) -> str | None:
-    """Give the content digest of a bundle, from its bag or else from its catalog entry."""
+def content_of(archive: Archive, bundle_id: str) -> str | None:
+    """Give the content digest of a bundle, from its bag or else from its catalog entry; `None` when it has neither."""
     try:
         return bag.read_info(archive.payload(bundle_id)).content_digest
     except ReprokitError:
@@ -146,7 +146,7 @@ def holder(archive: Archive, sealed: Path, info: BagInfo) -> str | None:
     """
     compressed = any(path.endswith(compression.SUFFIX) for path in bag.read_manifest(sealed))
     candidates = _alike(archive, info.bundle_id) if compressed else [info.bundle_id]
-    return next((each for each in candidates if _content(archive, each) == info.content_digest), None)
+    return next((each for each in candidates if content_of(archive, each) == info.content_digest), None)
 
 
 def _alike(archive: Archive, bundle_id: str) -> list[str]:

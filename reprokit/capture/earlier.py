@@ -19,9 +19,9 @@ import msgspec
 from msgspec import Struct
 
 from reprokit import clock
-from reprokit.archive import catalog, durable, small_file
+from reprokit.archive import durable, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
-from reprokit.archive.publication import Publication
+from reprokit.archive.publication import Publication, content_of
 from reprokit.bundle import bag, canonical, naming
 from reprokit.bundle.compression import SUFFIX
 from reprokit.bundle.reading import Bundle, open_bundle
@@ -66,7 +66,7 @@ def remember(
     archive: Archive, harness: Harness, run: FoundRun, seen: Stamps, published: Publication, *, private: bool
 ) -> None:
     """Note which bundle a run became; a note that cannot be written only makes the next look slower."""
-    content = _content(archive, published.bundle_id)
+    content = content_of(archive, published.bundle_id)
     files = [(str(path), *stamp) for path, stamp in sorted(seen.items()) if stamp is not None]
     if content is None or len(files) < len(seen):
         return
@@ -94,7 +94,7 @@ def recall(archive: Archive, harness: Harness, run: FoundRun, *, private: bool) 
     # A name that is no Unicode is written down mended, and so never found equal: such a run is read again.
     if note.files != seen or not is_bundle_id(note.bundle):
         return None
-    return note.bundle if _content(archive, note.bundle) == note.content_digest else None
+    return note.bundle if content_of(archive, note.bundle) == note.content_digest else None
 
 
 def _place(archive: Archive, harness: Harness, run: FoundRun, *, private: bool) -> Path:
@@ -102,18 +102,6 @@ def _place(archive: Archive, harness: Harness, run: FoundRun, *, private: bool) 
     key = "\0".join((harness.name, *mapped, str(private), os.path.realpath(run.root), *map(str, run.files)))
     name = hashlib.sha256(os.fsencode(key)).hexdigest()
     return archive.private / "finished" / f"{name}.json"
-
-
-def _content(archive: Archive, bundle_id: str) -> str | None:
-    """Give the content digest of a bundle that is in the archive, here or in another copy."""
-    try:
-        return bag.read_info(archive.payload(bundle_id)).content_digest
-    except ReprokitError:
-        pass
-    try:
-        return catalog.read(archive, bundle_id).content_digest
-    except ReprokitError:
-        return None
 
 
 @dataclass(kw_only=True)
