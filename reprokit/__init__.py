@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
 
     from reprokit.bundle.reading import Bundle
-    from reprokit.capture.in_process import capture as capture
+    from reprokit.capture.in_python.api import capture as capture
 
 __all__ = ["__version__", "capture", "open"]
 
@@ -35,7 +35,7 @@ def open(reference: str | os.PathLike[str], *, archive: str | os.PathLike[str] |
         UsageError: it may mean several bundles.
         UnreadableError: it is malformed, or newer than this version reads.
     """
-    from reprokit.capture.in_process import open_reference  # noqa: PLC0415 - to import `reprokit` must stay cheap
+    from reprokit.capture.in_python.api import open_reference  # noqa: PLC0415 - to import `reprokit` must stay cheap
 
     return open_reference(reference, archive)
 

@@ -8,7 +8,7 @@ import msgspec
 
 from reprokit.archive import catalog, locks
 from reprokit.bundle import schemas
-from reprokit.capture import recursive
+from reprokit.capture.finished import adoption as recursive
 from reprokit.cli import sync_command
 from reprokit.diff import difference
 from reprokit.reproduce import plan, run

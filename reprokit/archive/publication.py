@@ -19,10 +19,11 @@ from pathlib import Path
 import msgspec
 
 from reprokit import clock
-from reprokit.archive import catalog, durable, own_folders, owner, pending, small_file, tags
+from reprokit.archive import catalog, durable, own_folders, owner, pending, small_file
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.owner import Owner
 from reprokit.archive.pending import Marker
+from reprokit.archive.tags import labels as tags
 from reprokit.bundle import bag, canonical, compression
 from reprokit.bundle.bag import BagInfo
 from reprokit.bundle.writing import Label

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from reprokit.archive import catalog, ledger, pending, tags
+from reprokit.archive import catalog, ledger, pending
 from reprokit.archive.dvc import read_pointer
 from reprokit.archive.layout import Archive, is_bundle_id
+from reprokit.archive.tags import labels as tags
 from reprokit.bundle import bag
 from reprokit.errors import NotFoundError, ReprokitError, UsageError
 

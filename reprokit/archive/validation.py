@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reprokit import git
-from reprokit.archive import cache, catalog, dvc, ledger, pending, small_file, tags_ledger
+from reprokit.archive import cache, catalog, dvc, ledger, pending, small_file
 from reprokit.archive.cache import Cache
 from reprokit.archive.dvc import Listing
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.references import here
 from reprokit.archive.status import strays
+from reprokit.archive.tags import events as tags_ledger
 from reprokit.bundle import bag
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.reading import open_bundle

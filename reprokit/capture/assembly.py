@@ -30,7 +30,7 @@ from reprokit.probes import environment as environments
 from reprokit.probes import packages, secrets, subject
 from reprokit.probes.interpreter.media import SeenMedia
 from reprokit.probes.secrets import Secrets
-from reprokit.probes.source import ObservedSource
+from reprokit.probes.source.checkout import ObservedSource
 from reprokit.probes.subject import Digester, Limits
 
 _CALLED_WITH = ("model_args", "gen_kwargs", "metadata", "wandb_args")

@@ -16,11 +16,12 @@ from reprokit.bundle.source import LeftOut, Source
 from reprokit.bundle.writing import Payload
 from reprokit.capture import media_parts, private
 from reprokit.git import GitError
-from reprokit.probes import binary_patch, credential_files, history, secrets, untracked
+from reprokit.probes import secrets
 from reprokit.probes.interpreter.media import SeenMedia
 from reprokit.probes.secrets import Secrets
-from reprokit.probes.source import ObservedSource
-from reprokit.probes.working_tree import OUTPUT
+from reprokit.probes.source import binary_patch, credential_files, history, untracked
+from reprokit.probes.source.checkout import ObservedSource
+from reprokit.probes.source.working_tree import OUTPUT
 
 Value = TypeVar("Value")
 

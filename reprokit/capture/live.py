@@ -18,19 +18,21 @@ from reprokit.archive.publication import BAG, BEGUN, Publication, publish, recor
 from reprokit.archive.registration import DEFERRED, Folding, fold
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Invocation, Run
-from reprokit.capture import arguments, process, stopping, unfinished
+from reprokit.capture import arguments
 from reprokit.capture.assembly import Called, Observed, assemble
+from reprokit.capture.interrupted import unfinished
 from reprokit.capture.launched import runs_of, told_by_launcher
 from reprokit.capture.preparation import Prepared, choose_harness, prepare, with_late_source
-from reprokit.capture.process import Ended
 from reprokit.capture.request import Outcome, Request
-from reprokit.capture.undisturbed import Quiet, undisturbed
+from reprokit.capture.running import process, stopping
+from reprokit.capture.running.process import Ended
+from reprokit.capture.running.undisturbed import Quiet, undisturbed
 from reprokit.errors import CannotStartError, CaptureError, ReprokitError
 from reprokit.harnesses.script import Script
 from reprokit.probes import environment as environments
 from reprokit.probes import interpreter, launcher, secrets, variables
 from reprokit.probes.interpreter import media
-from reprokit.probes.source import ObservedSource
+from reprokit.probes.source.checkout import ObservedSource
 from reprokit.probes.subject import Digester, Limits
 
 _READING_WHEN_PRESSED = 2.0

@@ -19,7 +19,7 @@ from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Input, Output
 from reprokit.bundle.values import Unknown
 from reprokit.capture import arguments, outputs
-from reprokit.capture.checkouts import WORKING_DIRECTORY, Checkouts, Settled
+from reprokit.capture.checkouts.settling import WORKING_DIRECTORY, Checkouts, Settled
 from reprokit.capture.outputs import Snapshot
 from reprokit.capture.request import Request
 from reprokit.git import GitError, GitTimeoutError
@@ -27,9 +27,10 @@ from reprokit.harnesses import table
 from reprokit.harnesses.interface import Harness
 from reprokit.harnesses.script import Script
 from reprokit.harnesses.script_fields import STANDARD, Fields
-from reprokit.probes import secrets, source
+from reprokit.probes import secrets
 from reprokit.probes.secrets import Secrets
-from reprokit.probes.source import ObservedSource
+from reprokit.probes.source import checkout as source
+from reprokit.probes.source.checkout import ObservedSource
 
 PROBES = "probes"
 LOOKING = 10.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from reprokit.archive.publication import Publication
 from reprokit.archive.registration import Folding
 from reprokit.bundle.writing import Label
-from reprokit.capture.process import Ended
+from reprokit.capture.running.process import Ended
 from reprokit.harnesses.script_fields import STANDARD, Fields
 
 

@@ -10,10 +10,11 @@ from reprokit import clock
 from reprokit.archive.layout import Archive
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.reading import open_bundle
-from reprokit.capture import unfinished, whose
-from reprokit.capture.earlier import Held
-from reprokit.capture.process import Ended
-from reprokit.capture.unfinished import Begun
+from reprokit.capture import whose
+from reprokit.capture.finished.earlier import Held
+from reprokit.capture.interrupted import unfinished
+from reprokit.capture.interrupted.unfinished import Begun
+from reprokit.capture.running.process import Ended
 from reprokit.capture.whose import Runs
 from reprokit.harnesses.interface import FoundRun, Harness
 

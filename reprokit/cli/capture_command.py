@@ -12,12 +12,12 @@ import click
 
 from reprokit.archive import location, settings
 from reprokit.archive.location import Archive
-from reprokit.archive.tags_ledger import require_tag
+from reprokit.archive.tags.events import require_tag
 from reprokit.bundle.writing import Label
-from reprokit.capture import process
 from reprokit.capture.live import capture_command
 from reprokit.capture.mapping import Mapping, known_names, read_mappings
 from reprokit.capture.request import Outcome, Request
+from reprokit.capture.running import process
 from reprokit.capture.wishes import DIGEST, Evaluator, Wishes, check_harness, evaluator, read_wishes, split_samples
 from reprokit.cli.finished_runs import Finished, capture_finished, tell_folding, tell_publication
 from reprokit.cli.messages import explain_failure, say

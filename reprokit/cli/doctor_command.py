@@ -14,8 +14,13 @@ from pathlib import Path
 
 import click
 
-from reprokit.archive import doctor, doctor_content, doctor_filesystem, doctor_git, doctor_machine, location
-from reprokit.archive.doctor import STATES, Check, fail, ok, warn
+from reprokit.archive import location
+from reprokit.archive.doctor import checking as doctor
+from reprokit.archive.doctor import content as doctor_content
+from reprokit.archive.doctor import filesystem as doctor_filesystem
+from reprokit.archive.doctor import machine as doctor_machine
+from reprokit.archive.doctor import repository as doctor_git
+from reprokit.archive.doctor.checking import STATES, Check, fail, ok, warn
 from reprokit.capture.mapping import read_mappings
 from reprokit.capture.wishes import DEFER_VARIABLE, RESULTS_VARIABLE, SAMPLES_VARIABLE, read_wishes
 from reprokit.cli.messages import say, visible

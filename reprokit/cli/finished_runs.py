@@ -18,9 +18,9 @@ from reprokit.archive.registration import Folding
 from reprokit.bundle.finding import CATALOGUE
 from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.writing import Label
-from reprokit.capture.finished import find_runs, observed_nothing
+from reprokit.capture.finished.adoption import Adoption, Row, Terms, adopt
+from reprokit.capture.finished.runs import find_runs, observed_nothing
 from reprokit.capture.mapping import Mapping
-from reprokit.capture.recursive import Adoption, Row, Terms, adopt
 from reprokit.capture.wishes import FULL, SCRIPT, Wishes
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import counted, find_archive, print_json

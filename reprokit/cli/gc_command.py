@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from reprokit.archive.garbage import GRACE, Amount, Collection, collect
+from reprokit.archive.garbage.collection import GRACE, Amount, Collection, collect
 from reprokit.archive.registration import fold
 from reprokit.bundle.finding import hint
 from reprokit.cli.messages import say, visible

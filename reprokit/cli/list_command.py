@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from reprokit.archive import catalog
-from reprokit.archive import tags as labels
 from reprokit.archive.catalog import Entry, MetricSummary
 from reprokit.archive.registration import fold
+from reprokit.archive.tags import labels
 from reprokit.bundle.values import NotScored, Unknown
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, score, table

@@ -12,7 +12,7 @@ import click
 
 from reprokit.archive.location import Archive
 from reprokit.archive.locks import CompletedLock
-from reprokit.archive.tags_ledger import require_tag
+from reprokit.archive.tags.events import require_tag
 from reprokit.bundle import reproduce_script, rerun
 from reprokit.bundle.bag import PAYLOAD
 from reprokit.bundle.environment import Environment

@@ -10,7 +10,7 @@ import click
 from msgspec import Struct
 
 from reprokit import clock
-from reprokit.archive import tags
+from reprokit.archive.tags import labels as tags
 from reprokit.bundle import canonical
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.readme import written

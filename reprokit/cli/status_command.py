@@ -14,7 +14,7 @@ from reprokit.archive.notes import settle
 from reprokit.archive.publication import Abandoned
 from reprokit.archive.registration import fold
 from reprokit.archive.status import Status, status
-from reprokit.capture.finishing import can_be_finished
+from reprokit.capture.interrupted.finishing import can_be_finished
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
 from reprokit.errors import ExitCode, UsageError

@@ -12,8 +12,8 @@ from msgspec import Struct
 from reprokit.archive import publication, registration
 from reprokit.archive.layout import Archive
 from reprokit.archive.notes import settle
-from reprokit.capture import finishing
-from reprokit.capture.finishing import Finished
+from reprokit.capture.interrupted import finishing
+from reprokit.capture.interrupted.finishing import Finished
 from reprokit.cli.messages import visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
 from reprokit.errors import ExitCode

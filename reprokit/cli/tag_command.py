@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
-from reprokit.archive import tags
 from reprokit.archive.layout import Archive
 from reprokit.archive.references import bundle_ids, identify
 from reprokit.archive.registration import fold
-from reprokit.archive.tags import Change, Changed
+from reprokit.archive.tags import labels as tags
+from reprokit.archive.tags.labels import Change, Changed
 from reprokit.bundle.writing import Label
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, table

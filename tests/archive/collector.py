@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from reprokit.archive import garbage
+from reprokit.archive.garbage import collection as garbage
 from reprokit.archive.layout import Archive
 
 COUNTED = {"os.remove", "os.rename", "os.rmdir", "os.unlink"}

@@ -13,17 +13,12 @@ import msgspec
 import pytest
 
 from reprokit import clock
-from reprokit.archive import (
-    cache,
-    doctor,
-    doctor_content,
-    doctor_filesystem,
-    doctor_git,
-    doctor_machine,
-    ledger,
-    owner,
-    publication,
-)
+from reprokit.archive import cache, ledger, owner, publication
+from reprokit.archive.doctor import checking as doctor
+from reprokit.archive.doctor import content as doctor_content
+from reprokit.archive.doctor import filesystem as doctor_filesystem
+from reprokit.archive.doctor import machine as doctor_machine
+from reprokit.archive.doctor import repository as doctor_git
 from reprokit.archive.ledger import Event
 from reprokit.bundle import canonical
 from reprokit.errors import ExitCode

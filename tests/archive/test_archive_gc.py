@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reprokit.archive import cache, dvc, garbage, owner, pending, publication, validation
-from reprokit.archive.garbage import collect
+from reprokit.archive import cache, dvc, owner, pending, publication, validation
+from reprokit.archive.garbage import collection as garbage
+from reprokit.archive.garbage.collection import collect
 from reprokit.archive.layout import Archive
 from reprokit.bundle import canonical
 from reprokit.errors import ExitCode, UsageError

@@ -7,19 +7,9 @@ import shutil
 
 import pytest
 
-from reprokit.archive import (
-    doctor_filesystem,
-    durable,
-    garbage,
-    ledger,
-    locks,
-    own_folders,
-    owner,
-    pending,
-    publication,
-    registration,
-    status,
-)
+from reprokit.archive import durable, ledger, locks, own_folders, owner, pending, publication, registration, status
+from reprokit.archive.doctor import filesystem as doctor_filesystem
+from reprokit.archive.garbage import collection as garbage
 from reprokit.archive.layout import Archive
 from reprokit.archive.ledger import Event
 from reprokit.archive.owner import Owner

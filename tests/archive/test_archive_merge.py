@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reprokit.archive import catalog, creation, ledger, notes, references, tags, validation
+from reprokit.archive import catalog, creation, ledger, notes, references, validation
 from reprokit.archive.layout import Archive
 from reprokit.archive.ledger import Event
-from reprokit.archive.tags import Change
+from reprokit.archive.tags import labels as tags
+from reprokit.archive.tags.labels import Change
 from reprokit.bundle.writing import Label
 
 

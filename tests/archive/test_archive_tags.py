@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reprokit import clock
-from reprokit.archive import catalog, ledger, references, tags, tags_ledger, validation
+from reprokit.archive import catalog, ledger, references, validation
 from reprokit.archive.layout import is_bundle_id
 from reprokit.archive.ledger import Event
-from reprokit.archive.tags import Change
+from reprokit.archive.tags import events as tags_ledger
+from reprokit.archive.tags import labels as tags
+from reprokit.archive.tags.labels import Change
 from reprokit.bundle import bag
 from reprokit.bundle.writing import Label
 from reprokit.errors import ExitCode, InvalidRecordError, NotFoundError, UsageError

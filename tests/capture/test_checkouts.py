@@ -20,13 +20,14 @@ from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Input
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
-from reprokit.capture import checkouts as module
-from reprokit.capture.checkout_watch import CheckoutWatch, Roots
-from reprokit.capture.checkouts import Checkouts, Settled
+from reprokit.capture.checkouts import settling as module
+from reprokit.capture.checkouts.settling import Checkouts, Settled
+from reprokit.capture.checkouts.watch import CheckoutWatch, Roots
 from reprokit.git import GitError
-from reprokit.probes import environment, interpreter, source
-from reprokit.probes.code_places import CodePlace
-from reprokit.probes.source import ObservedSource
+from reprokit.probes import environment, interpreter
+from reprokit.probes.source import checkout as source
+from reprokit.probes.source.checkout import ObservedSource
+from reprokit.probes.source.code_places import CodePlace
 
 PYTHON = sys._base_executable
 PATIENCE = 60.0

@@ -22,9 +22,10 @@ from reprokit.archive.location import locate
 from reprokit.bundle import bag, schemas
 from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.writing import Label
-from reprokit.capture import earlier, finished
-from reprokit.capture.finished import assemble_run, find_runs, observed_nothing
-from reprokit.capture.recursive import Adoption, Terms, adopt
+from reprokit.capture.finished import earlier
+from reprokit.capture.finished import runs as finished
+from reprokit.capture.finished.adoption import Adoption, Terms, adopt
+from reprokit.capture.finished.runs import assemble_run, find_runs, observed_nothing
 from reprokit.harnesses.script import Script
 from reprokit.probes.secrets import Secrets
 

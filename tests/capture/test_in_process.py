@@ -27,9 +27,10 @@ from reprokit.archive.creation import create
 from reprokit.bundle import bag
 from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.values import NotScored, Unknown
-from reprokit.capture import checkouts, plain_values
-from reprokit.capture.spool import Mean
-from reprokit.capture.warned import CaptureWarning
+from reprokit.capture.checkouts import settling as checkouts
+from reprokit.capture.in_python import plain_values
+from reprokit.capture.in_python.spool import Mean
+from reprokit.capture.in_python.warned import CaptureWarning
 from reprokit.errors import NotFoundError, ReprokitError
 
 ROOT = Path(__file__).parents[2]
@@ -695,7 +696,7 @@ def test_a_killed_block_without_notes_is_told_kept_and_needs_a_person(program, a
 
 ENDED_AND_KILLED = """\
 import os, signal, reprokit
-from reprokit.capture import block
+from reprokit.capture.in_python import block
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 block.{place} = die

@@ -26,15 +26,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reprokit.capture import process, signals
-from reprokit.capture.relay import Relay
+from reprokit.capture.running import process, signals
+from reprokit.capture.running.relay import Relay
 from reprokit.errors import CannotStartError, ExitCode
 
 DRIVER = """
 import os, sys
 from pathlib import Path
 import msgspec
-from reprokit.capture import process
+from reprokit.capture.running import process
 logs = Path(sys.argv[1])
 before = len(os.listdir("/dev/fd"))
 ended = process.run(sys.argv[2:], environment=os.environ, directory=None, logs=None if logs.name == "none" else logs)

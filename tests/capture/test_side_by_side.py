@@ -20,7 +20,7 @@ from reprokit.bundle.writing import Label, Payload
 from reprokit.capture import media_parts, side_by_side
 from reprokit.capture.assembly import assemble
 from reprokit.capture.contents import Contents
-from reprokit.capture.finished import observed_nothing
+from reprokit.capture.finished.runs import observed_nothing
 from reprokit.capture.run_files import add_outputs
 from reprokit.capture.side_by_side import Done, Helpers
 from reprokit.harnesses.lm_eval import LmEval

@@ -15,8 +15,8 @@ from reprokit.bundle.writing import Label
 from reprokit.capture import live, outputs, preparation
 from reprokit.capture.request import Request
 from reprokit.git import GitError
-from reprokit.probes import source
-from reprokit.probes.caps import Caps
+from reprokit.probes.source import checkout as source
+from reprokit.probes.source.caps import Caps
 
 WRITER = "import pathlib; pathlib.Path('metrics.json').write_text('{\"acc\": 0.5}')"
 

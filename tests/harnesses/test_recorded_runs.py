@@ -12,7 +12,7 @@ import pytest
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import NotScored, as_json
-from reprokit.capture.finished import find_runs
+from reprokit.capture.finished.runs import find_runs
 from reprokit.capture.outputs import left_behind
 from reprokit.consistency import Consistency
 from reprokit.errors import NotFoundError

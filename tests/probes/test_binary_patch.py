@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from reprokit.probes import binary_patch
+from reprokit.probes.source import binary_patch
 
 
 @pytest.fixture

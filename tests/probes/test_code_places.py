@@ -11,8 +11,15 @@ import pytest
 from reprokit.bundle.environment import Environment, Package
 from reprokit.bundle.source import Use
 from reprokit.bundle.values import Unknown
-from reprokit.probes.code_places import CodePlace, editable_installs, known_at_end, known_at_start, script, search_path
 from reprokit.probes.interpreter import ProcessFacts
+from reprokit.probes.source.code_places import (
+    CodePlace,
+    editable_installs,
+    known_at_end,
+    known_at_start,
+    script,
+    search_path,
+)
 
 
 def a_process(**facts) -> ProcessFacts:

@@ -16,8 +16,8 @@ import reprokit.git
 from reprokit.bundle import canonical
 from reprokit.bundle.source import Source
 from reprokit.git import GitError, GitMissingError
-from reprokit.probes.history import History, texts
-from reprokit.probes.source import Caps, ObservedSource, lacking, observe, observe_submodules, tree_of
+from reprokit.probes.source.checkout import Caps, ObservedSource, lacking, observe, observe_submodules, tree_of
+from reprokit.probes.source.history import History, texts
 
 
 def git(directory: Path, *arguments: str, stdin: bytes = b"", check: bool = True, **variables: str) -> bytes:
@@ -939,7 +939,9 @@ def test_a_repository_within_and_a_socket_are_left_out(checkout, into):
 def test_an_unreadable_file_is_left_out(checkout, into, monkeypatch):
     (checkout / "README").write_text("changed\n")
     (checkout / "new").write_text("new\n")
-    monkeypatch.setattr("reprokit.probes.working_tree.os.access", lambda path, mode: path.name not in {"README", "new"})
+    monkeypatch.setattr(
+        "reprokit.probes.source.working_tree.os.access", lambda path, mode: path.name not in {"README", "new"}
+    )
     observed = seen(checkout, into)
 
     assert left_out(observed) == {"README": "not readable", "new": "untracked and not readable"}
@@ -949,7 +951,7 @@ def test_an_unreadable_file_is_left_out(checkout, into, monkeypatch):
 def test_an_unreadable_file_that_is_only_meant_to_be_added_is_left_out(checkout, into, monkeypatch):
     (checkout / "new").write_text("new\n")
     git(checkout, "add", "--intent-to-add", "new")
-    monkeypatch.setattr("reprokit.probes.working_tree.os.access", lambda path, mode: path.name != "new")
+    monkeypatch.setattr("reprokit.probes.source.working_tree.os.access", lambda path, mode: path.name != "new")
     observed = seen(checkout, into)
 
     assert left_out(observed) == {"new": "not readable"}
@@ -958,7 +960,7 @@ def test_an_unreadable_file_that_is_only_meant_to_be_added_is_left_out(checkout,
 
 def test_an_unreadable_file_in_a_conflict_is_left_out(checkout, into, monkeypatch):
     merging(checkout)
-    monkeypatch.setattr("reprokit.probes.working_tree.os.access", lambda path, mode: path.name != "README")
+    monkeypatch.setattr("reprokit.probes.source.working_tree.os.access", lambda path, mode: path.name != "README")
     observed = seen(checkout, into)
 
     assert left_out(observed) == {"README": "not readable"}
@@ -1123,8 +1125,8 @@ def test_a_history_of_many_and_large_files_is_read_whole(checkout, into, monkeyp
     commit_all(checkout)
     history = seen(checkout, into).history
     whole = sorted(texts(history))
-    monkeypatch.setattr("reprokit.probes.history._READ_TOGETHER", 100)
-    monkeypatch.setattr("reprokit.probes.history._MOST_TOGETHER", 7)
+    monkeypatch.setattr("reprokit.probes.source.history._READ_TOGETHER", 100)
+    monkeypatch.setattr("reprokit.probes.source.history._MOST_TOGETHER", 7)
 
     assert sorted(texts(history)) == whole
     assert {b"%d\n" % number * number for number in range(40)} <= set(whole)

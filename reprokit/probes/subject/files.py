@@ -22,8 +22,8 @@ import msgspec
 from reprokit import clock
 from reprokit.bundle.bag import open_regular
 from reprokit.bundle.record import SubjectFile
-from reprokit.probes.credential_files import REASON as HOLDS_CREDENTIALS
-from reprokit.probes.credential_files import may_hold_credentials
+from reprokit.probes.source.credential_files import REASON as HOLDS_CREDENTIALS
+from reprokit.probes.source.credential_files import may_hold_credentials
 from reprokit.probes.subject.clues import Limits
 from reprokit.probes.subject.hub_cache import blob
 

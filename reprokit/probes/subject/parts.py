@@ -12,7 +12,7 @@ import msgspec
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import SubjectFile, SubjectPart, SubjectText
 from reprokit.bundle.values import Unknown
-from reprokit.probes.credential_files import REASON as HOLDS_CREDENTIALS
+from reprokit.probes.source.credential_files import REASON as HOLDS_CREDENTIALS
 from reprokit.probes.subject.files import Listing
 from reprokit.probes.subject.hub_cache import Kind, full_commit, reference, repositories
 from reprokit.probes.subject.revision import Statement, Weighed

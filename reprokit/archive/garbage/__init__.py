@@ -1,0 +1,1 @@
+"""What no bundle needs any more, and removing it."""

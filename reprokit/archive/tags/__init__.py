@@ -1,0 +1,1 @@
+"""Tags, names and notes of bundles: later facts, kept in the ledger."""

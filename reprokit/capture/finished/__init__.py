@@ -1,0 +1,1 @@
+"""Capturing what has finished long ago, one run or hundreds."""

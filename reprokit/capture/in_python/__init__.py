@@ -1,0 +1,1 @@
+"""A program that captures itself: `with reprokit.capture() as run:`."""

@@ -1,0 +1,1 @@
+"""Captures that were cut short: what is noted for that case, and finishing them."""

@@ -1,0 +1,1 @@
+"""Running the evaluation as if nobody watched: its streams, its signals, its exit status."""

@@ -1,0 +1,1 @@
+"""The exact state of the checkouts that code came from."""
