@@ -45,12 +45,20 @@ LINKS = $(or $(UV_FIND_LINKS),$(subst $(empty) $(empty),$(comma),$(strip $(PIP_F
 	  --require-hashes --no-deps $(if $(LINKS),,--torch-backend cpu) -r requirements/torch.txt
 	@touch $@
 
-dev: .venv/dev .demo/lm-eval/ready .demo/torch/ready ## Make everything one needs to work on reprokit
+.demo/wandb-oldest/ready: .venv/run requirements/wandb-oldest.txt
+	@echo "installing reprokit with the oldest W&B client into an environment of its own"
+	@mkdir -p .demo
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python .demo/wandb-oldest
+	@$(BIN)/uv pip install -q --python .demo/wandb-oldest/bin/python --require-hashes -r requirements/wandb-oldest.txt
+	@$(BIN)/uv pip install -q --python .demo/wandb-oldest/bin/python --no-deps -e .
+	@touch $@
+
+dev: .venv/dev .demo/lm-eval/ready .demo/torch/ready .demo/wandb-oldest/ready ## Make everything one needs to work on reprokit
 
 demo: .venv/run .demo/lm-eval/ready ## Capture, check, reproduce and compare a real evaluation
 	@bash examples/demo.sh
 
-test: .venv/dev .demo/lm-eval/ready .demo/torch/ready ## Run the tests
+test: .venv/dev .demo/lm-eval/ready .demo/torch/ready .demo/wandb-oldest/ready ## Run the tests
 	@$(BIN)/pytest -q -n auto --dist loadgroup --cov --cov-report=
 	@$(BIN)/coverage report --skip-covered --skip-empty
 
@@ -92,6 +100,7 @@ COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-
 requirements: .venv/run ## Pin what is installed, anew
 	@$(COMPILE) pyproject.toml requirements/run.in -o requirements/run.txt
 	@$(COMPILE) pyproject.toml requirements/run.in requirements/dev.in -o requirements/dev.txt
+	@$(COMPILE) -c requirements/run.txt pyproject.toml requirements/wandb-oldest.in -o requirements/wandb-oldest.txt
 	@$(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
 	@$(COMPILE) requirements/lm-eval.in -o requirements/lm-eval.txt
 	@$(if $(LINKS),UV_FIND_LINKS='$(LINKS)') $(COMPILE) \
