@@ -9,10 +9,10 @@ import msgspec
 from reprokit.archive import catalog, locks
 from reprokit.bundle import schemas
 from reprokit.capture.finished import adoption as recursive
-from reprokit.cli import sync_command
+from reprokit.cli import mirroring_status, sync_command
 from reprokit.diff import difference
 from reprokit.reproduce import plan, run
-from reprokit.sync import transfer
+from reprokit.sync import mirroring_report, transfer
 
 PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
     **schemas.TYPES,
@@ -20,6 +20,8 @@ PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "catalog": (catalog.SCHEMA, catalog.Entry),
     "diff": (difference.SCHEMA, difference.Difference),
     "lock": (locks.SCHEMA, locks.CompletedLock),
+    "mirroring": (mirroring_report.SCHEMA, mirroring_report.Mirrored),
+    "outbox": (mirroring_status.SCHEMA, mirroring_status.Outstanding),
     "plan": (plan.SCHEMA, plan.Plan),
     "reproduction": (run.SCHEMA, run.Reproduction),
     "sync": (sync_command.SCHEMA, sync_command.Synchronised),

@@ -54,6 +54,16 @@ class Archive:
         return self.private / "pending"
 
     @property
+    def outbox(self) -> Path:
+        """Bundles that wait to be copied to a mirror, by mirror."""
+        return self.private / "outbox"
+
+    @property
+    def exports(self) -> Path:
+        """What was written for the programs of mirrors to send, by mirror."""
+        return self.private / "exports"
+
+    @property
     def scratch(self) -> Path:
         """Files in the making, before they are moved into place."""
         return self.private / "scratch"

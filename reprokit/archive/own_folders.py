@@ -16,7 +16,7 @@ from reprokit import git
 from reprokit.archive.layout import PRIVATE, Archive
 from reprokit.errors import UsageError
 
-_FOLDERS = {"scratch", "staging", "pending", "finished"}
+_FOLDERS = {"scratch", "staging", "pending", "finished", "outbox", "exports"}
 _LOCKS = {"lock", "finishing", "creation.lock"}
 
 

@@ -13,12 +13,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
+
 from reprokit.archive.location import Archive
 from reprokit.archive.publication import BAG, BEGUN, Publication, publish, record_evaluation, remove, stage
 from reprokit.archive.registration import DEFERRED, Folding, fold
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Invocation, Run
-from reprokit.capture import arguments
+from reprokit.capture import invocation
 from reprokit.capture.assembly import Called, Observed, assemble
 from reprokit.capture.interrupted import unfinished
 from reprokit.capture.launched import runs_of, told_by_launcher
@@ -29,10 +31,10 @@ from reprokit.capture.running.process import Ended
 from reprokit.capture.running.undisturbed import Quiet, undisturbed
 from reprokit.errors import CannotStartError, CaptureError, ReprokitError
 from reprokit.harnesses.script import Script
+from reprokit.outbox import queueing
 from reprokit.probes import environment as environments
-from reprokit.probes import interpreter, launcher, secrets, variables
+from reprokit.probes import interpreter, launcher, secrets
 from reprokit.probes.interpreter import media
-from reprokit.probes.source.checkout import ObservedSource
 from reprokit.probes.subject import Digester, Limits
 
 _READING_WHEN_PRESSED = 2.0
@@ -40,28 +42,9 @@ _READING_WHEN_PRESSED = 2.0
 
 
 def _invocation(request: Request, prepared: Prepared, environment: Environment) -> Invocation:
-    root = prepared.root
-    program = arguments.program(
-        request.argv[0],
-        directory=request.directory,
-        environment=request.environment,
-        interpreter=environment.interpreter,
-        source=root,
-    )
-    inside = root is not None and request.directory.resolve().is_relative_to(root.resolve())
-    relative = request.directory.resolve().relative_to(root.resolve()).as_posix() if root and inside else "."
-    argv = secrets.redact_argv(request.argv, prepared.secrets)
-    return Invocation(
-        argv=argv,
-        program=program.path,
-        program_in=program.lies_in,
-        working_directory=str(request.directory),
-        source=prepared.source.source.name if isinstance(prepared.source, ObservedSource) and inside else None,
-        directory_in_source=relative,
-        environment_variables=variables.observe(request.environment, prepared.secrets),
-        inputs=prepared.inputs,
-        outputs=[unfinished.without_secret(output, argv) for output in prepared.named],
-    )
+    seen = invocation.observe(request, prepared, environment)
+    outputs = [unfinished.without_secret(output, seen.argv) for output in prepared.named]
+    return msgspec.structs.replace(seen, outputs=outputs)
 
 
 def _observe(request: Request, prepared: Prepared, ended: Ended) -> Observed:
@@ -219,8 +202,9 @@ def _run_and_capture(request: Request, prepared: Prepared, quiet: Quiet) -> Outc
         return _failed(prepared, ended, CaptureError("interrupted"))
     except Exception as error:  # noqa: BLE001 - the evaluation is over and keeps its status; the failure is told
         return _failed(prepared, ended, error)
+    queued = queueing.queue(prepared.archive, prepared.wanted, [each.bundle_id for each in published])
     folding = _register(request, prepared, ended, published, quiet)
-    return Outcome(ended=ended, published=published, folding=folding, places=tuple(prepared.places))
+    return Outcome(ended=ended, published=published, folding=folding, queued=queued, places=tuple(prepared.places))
 
 
 def _failed(prepared: Prepared, ended: Ended, failure: Exception) -> Outcome:

@@ -27,6 +27,8 @@ from reprokit.harnesses import table
 from reprokit.harnesses.interface import Harness
 from reprokit.harnesses.script import Script
 from reprokit.harnesses.script_fields import STANDARD, Fields
+from reprokit.outbox import queueing
+from reprokit.outbox.queueing import Wanted
 from reprokit.probes import secrets
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source import checkout as source
@@ -60,6 +62,7 @@ class Prepared:
     inputs: list[Input]
     findings: tuple[Finding, ...]
     secrets: Secrets
+    wanted: Wanted | None = None
 
     @property
     def probes(self) -> Path:
@@ -156,7 +159,14 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
         inputs=inputs,
         findings=findings,
         secrets=secrets.with_argv(secrets.collect(request.environment, request.home), request.argv),
+        wanted=_wanted(request, archive),
     )
+
+
+def _wanted(request: Request, archive: Archive) -> Wanted | None:
+    if request.mirror is None:
+        return None
+    return queueing.settle(archive, request.mirror, environment=request.environment, directory=request.directory)
 
 
 def _look(

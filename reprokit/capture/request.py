@@ -11,6 +11,7 @@ from reprokit.archive.registration import Folding
 from reprokit.bundle.writing import Label
 from reprokit.capture.running.process import Ended
 from reprokit.harnesses.script_fields import STANDARD, Fields
+from reprokit.outbox.queueing import Queued
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Request:
     `environment` and `home` are the caller's, `results` and `samples` name the files of a script and `fields` the keys
     of its samples, `harness` an adapter by name; `reproduces` is the identity of the bundle that this run reproduces.
     With `private`, samples are kept as digests only. With `defer`, the bundle is published and left for another process
-    to register.
+    to register. `mirror` names the mirror that the bundle is to be copied to.
     """
 
     argv: tuple[str, ...]
@@ -35,6 +36,7 @@ class Request:
     reproduces: str | None = None
     private: bool = False
     defer: bool = False
+    mirror: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +44,22 @@ class Outcome:
     """How the evaluation ended, and what became of its capture.
 
     `failure` is what went wrong on reprokit's side, if anything; `places` is where the evaluation wrote its outputs.
-    With `unfinished`, what was observed is kept in the archive, and a later call can make the bundle of it.
+    With `unfinished`, what was observed is kept in the archive, and a later call can make the bundle of it. `queued` is
+    what waits for a mirror, if one was wanted.
     """
 
     ended: Ended
     published: tuple[Publication, ...] = ()
     folding: Folding | None = None
+    queued: Queued | None = None
     failure: Exception | None = None
     places: tuple[Path, ...] = ()
     unfinished: bool = False
+
+
+def home() -> Path:
+    """Give the home folder; the root where a user has none, as in containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")

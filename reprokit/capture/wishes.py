@@ -3,6 +3,7 @@
     [capture]
     samples = "digest"     # or REPROKIT_SAMPLES=digest: keep private samples out
     defer = true           # or REPROKIT_DEFER=1: leave registering to another process
+    mirror = true          # or REPROKIT_MIRROR=1: copy the bundle to its mirror; a mirror's name says which
 
 `REPROKIT_RESULTS` and `REPROKIT_SAMPLES` may name the files of a script too, several separated by `:`. They, and the
 mappings of `reprokit.toml`, are for programs that are no known harness.
@@ -22,27 +23,39 @@ from reprokit.capture.mapping import by_name, for_command, known_names, refuse_o
 from reprokit.errors import UsageError
 from reprokit.harnesses import table
 from reprokit.harnesses.script_fields import STANDARD, Fields
+from reprokit.outbox.queueing import DEFAULT
 
 RESULTS_VARIABLE = "REPROKIT_RESULTS"
 SAMPLES_VARIABLE = "REPROKIT_SAMPLES"
 DEFER_VARIABLE = "REPROKIT_DEFER"
+MIRROR_VARIABLE = "REPROKIT_MIRROR"
 DIGEST = "digest"
 FULL = "full"
 SCRIPT = "script"
 
 _TABLE = "capture"
-_KEYS = ("samples", "defer")
+_KEYS = ("samples", "defer", "mirror")
 _NO = {"", "0", "false", "no", "off"}
+_YES = {"1", "true", "yes", "on"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """What is wished without a flag. With `private`, samples are kept as digests only."""
+    """What is wished without a flag. With `private`, samples are kept as digests only.
+
+    `mirror` is the mirror that is to get a copy; `mirror_named` is the one that a flag means which names none.
+    """
 
     results: Path | None = None
     samples: tuple[Path, ...] = ()
     private: bool = False
     defer: bool = False
+    mirror: str | None = None
+    mirror_named: str = DEFAULT
+
+    def mirror_if(self, asked: bool | None) -> str | None:  # noqa: FBT001 - what a flag says, if it was given
+        """Give the mirror that is to get a copy, when a flag may say that one is or that none is."""
+        return self.mirror if asked is None else self.mirror_named if asked else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +77,7 @@ def read_wishes(directory: Path, environment: Mapping[str, str], *, place: Path 
         UnreadableError: a settings file cannot be read.
         UsageError: `[capture]` or a variable is not as it has to be; where and what is named.
     """
-    said: dict[str, bool] = {}
+    said: dict[str, Any] = {}
     for start in (directory, place):
         written = next((each for each in settings_above(start) if _TABLE in each[1]), None) if start else None
         said = _capture(*written) | said if written else said
@@ -75,13 +88,23 @@ def read_wishes(directory: Path, environment: Mapping[str, str], *, place: Path 
         raise UsageError(f"`{SAMPLES_VARIABLE}`: {error.message}", hint=error.hint) from None
     if environment.get(DEFER_VARIABLE) is not None:
         defer = environment[DEFER_VARIABLE].lower() not in _NO
+    mirror = _mirror(environment[MIRROR_VARIABLE]) if MIRROR_VARIABLE in environment else said.get("mirror")
     results = environment.get(RESULTS_VARIABLE)
     return Wishes(
         results=Path(results) if results else None,
         samples=samples,
         private=said.get("samples", False) if kept is None else kept == DIGEST,
         defer=defer,
+        mirror=mirror,
+        mirror_named=mirror or said.get("mirror") or DEFAULT,
     )
+
+
+def _mirror(word: str) -> str | None:
+    """Read what names a mirror, or says yes or no: the default one, or none."""
+    if word.lower() in _NO:
+        return None
+    return DEFAULT if word.lower() in _YES else word
 
 
 def split_samples(words: Sequence[str], directory: Path) -> tuple[tuple[Path, ...], str | None]:
@@ -152,8 +175,8 @@ def evaluator(
     )
 
 
-def _capture(path: Path, settings: dict[str, Any]) -> dict[str, bool]:
-    """Read what a `[capture]` table says: whether samples are kept as digests only, and whether to defer."""
+def _capture(path: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Read what a `[capture]` table says: whether samples are digests only, whether to defer, and the mirror."""
     where = f"`{path}`: `[{_TABLE}]`"
     written = settings[_TABLE]
     if not isinstance(written, dict):
@@ -164,4 +187,8 @@ def _capture(path: Path, settings: dict[str, Any]) -> dict[str, bool]:
         raise UsageError(f"{where}: `samples` is neither `digest` nor `full`", hint='write `samples = "digest"`')
     if not isinstance(defer, bool):
         raise UsageError(f"{where}: `defer` is neither `true` nor `false`", hint="write `defer = true`")
-    return {key: value for key, value in (("samples", samples == DIGEST), ("defer", defer)) if key in written}
+    mirror = written.get("mirror", False)
+    if not isinstance(mirror, bool | str):
+        raise UsageError(f"{where}: `mirror` is neither `true`, `false` nor a name", hint="write `mirror = true`")
+    read = {"samples": samples == DIGEST, "defer": defer, "mirror": _mirror(str(mirror))}
+    return {key: value for key, value in read.items() if key in written}

@@ -16,9 +16,10 @@ from reprokit.archive.tags.events import require_tag
 from reprokit.bundle.writing import Label
 from reprokit.capture.live import capture_command
 from reprokit.capture.mapping import Mapping, known_names, read_mappings
-from reprokit.capture.request import Outcome, Request
+from reprokit.capture.request import Outcome, Request, home
 from reprokit.capture.running import process
 from reprokit.capture.wishes import DIGEST, Evaluator, Wishes, check_harness, evaluator, read_wishes, split_samples
+from reprokit.cli.after_capture import follow
 from reprokit.cli.finished_runs import Finished, capture_finished, tell_folding, tell_publication
 from reprokit.cli.messages import explain_failure, say
 from reprokit.cli.options import archive_option, find_archive, json_option
@@ -49,6 +50,8 @@ from reprokit.errors import ExitCode, ReprokitError, UsageError
     help="A samples file that it writes; or `digest`: keep samples, of any harness, as digests only.",
 )
 @click.option("--defer/--no-defer", default=None, help="Publish the bundle, and leave registering to `reprokit sync`.")
+@click.option("--mirror/--no-mirror", default=None, help="Copy the bundle to W&B, in the background, when all is over.")
+@click.option("--wait", is_flag=True, help="With --mirror: stay until the bundle is there, or has to wait.")
 @click.option("--strict", is_flag=True, help="Exit with 23 when the evaluation succeeds and its capture does not.")
 @archive_option
 @json_option
@@ -64,6 +67,8 @@ def command(
     results: Path | None,
     samples: tuple[str, ...],
     defer: bool | None,
+    mirror: bool | None,
+    wait: bool,
     strict: bool,
     archive: Path | None,
     as_json: bool,
@@ -80,12 +85,15 @@ def command(
     changed within the last minute is refused and told, none stops the others, a second call goes on where the first
     ended, and all is committed at once. It exits with 1 when a run was refused.
 
+    With --mirror the bundle is copied to Weights & Biases once the command's status is settled, by another process that
+    nobody waits for; what cannot be sent waits, and `reprokit sync` sends it.
+
     \b
     Examples:
       reprokit capture -- lm_eval run --model hf --model_args pretrained=org/model --tasks gsm8k \\
           --output_path out --log_samples
       reprokit capture --results metrics.json --samples predictions.jsonl -- python evaluate.py
-      reprokit capture --from out --tag paper
+      reprokit capture --mirror --from out --tag paper
       reprokit capture --from /data/old --recursive --dry-run
     """
     _check_usage(finished, argv, only_finished=recursive or dry_run or as_json)
@@ -93,7 +101,7 @@ def command(
     for tag in tags:
         require_tag(tag)
     label = Label(name=name, tags=tags, note=note)
-    flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer)
+    flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer, mirror=mirror, wait=wait)
     if finished is not None:
         wishes = flags.over(read_wishes(_directory(), os.environ, place=finished))
         mappings = read_mappings(_directory(), place=finished)
@@ -109,9 +117,10 @@ def command(
                 mappings=mappings,
                 wishes=wishes,
                 label=label,
+                wait=wait,
             ),
             archive,
-            home=_home(),
+            home=home(),
             as_json=as_json,
         )
     return _run(argv, flags, label, archive, strict=strict)
@@ -126,6 +135,8 @@ class _Flags:
     samples: tuple[Path, ...]
     kept: str | None
     defer: bool | None
+    mirror: bool | None
+    wait: bool
 
     def over(self, wishes: Wishes) -> Wishes:
         """Put the flags above what the environment and the settings wish."""
@@ -133,6 +144,7 @@ class _Flags:
             wishes,
             private=wishes.private if self.kept is None else self.kept == DIGEST,
             defer=wishes.defer if self.defer is None else self.defer,
+            mirror=wishes.mirror_if(self.mirror),
         )
 
 
@@ -149,17 +161,20 @@ def _check_usage(finished: Path | None, argv: tuple[str, ...], *, only_finished:
 
 def _run(argv: tuple[str, ...], flags: _Flags, label: Label, archive: Path | None, *, strict: bool) -> int:
     request, mistake = _request(argv, flags, label)
+    found: list[Archive] = []
 
     def found_archive() -> Archive:
         # Settings that cannot be followed must not keep the evaluation from running.
         if mistake is not None:
             raise mistake
-        return find_archive(archive, create=True)
+        found.append(find_archive(archive, create=True))
+        return found[0]
 
     outcome = capture_command(request, found_archive, _warn, last=True)
     # Its status is settled: nothing that happens while it is told may change it.
     with suppress(Exception, KeyboardInterrupt):
         _tell(outcome, request)
+        follow(next(iter(found), None), outcome.queued, wait=flags.wait, defer=request.defer)
     if not strict or outcome.failure is None or outcome.ended.exit_code != 0:
         process.exit_like(outcome.ended)
     return ExitCode.CAPTURE_FAILED
@@ -183,7 +198,7 @@ def _request(argv: tuple[str, ...], flags: _Flags, label: Label) -> tuple[Reques
         argv=argv,
         directory=_directory(),
         environment=dict(os.environ),
-        home=_home(),
+        home=home(),
         label=label,
         harness=chosen.harness,
         results=chosen.results,
@@ -191,6 +206,7 @@ def _request(argv: tuple[str, ...], flags: _Flags, label: Label) -> tuple[Reques
         fields=chosen.fields,
         private=wishes.private,
         defer=wishes.defer,
+        mirror=wishes.mirror,
     )
     return request, mistake
 
@@ -212,14 +228,6 @@ def _directory() -> Path:
     except OSError:
         # It was deleted; the evaluation starts in it all the same.
         return Path(os.environ.get("PWD", "/"))
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:
-        # A user without a name, as in containers.
-        return Path("/")
 
 
 def _warn(failure: Exception | None) -> None:

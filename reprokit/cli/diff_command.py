@@ -11,8 +11,9 @@ import click
 from reprokit.bundle.compression import SUFFIX
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.source import Source
+from reprokit.cli.bundles import Found, find_bundle
 from reprokit.cli.messages import visible
-from reprokit.cli.options import archive_option, find_bundle, json_option, print_json
+from reprokit.cli.options import archive_option, json_option, print_json
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import exit_code
 from reprokit.diff.text import lines
@@ -26,8 +27,10 @@ def _patch(bundle: Bundle, source: Source) -> str:
     return f"<(zstd -dc {shlex.quote(str(path))})" if path.suffix == SUFFIX else shlex.quote(str(path))
 
 
-def _code(a: Bundle, b: Bundle) -> Iterator[str]:
+def _code(first: Found, second: Found) -> Iterator[str]:
     """Say with which commands one sees what changed in the code of checkouts that both have."""
+    a, b = first.bundle, second.bundle
+    fetched = [each.fetched for each in (first, second) if each.fetched is not None]
     others = {source.name: source for source in b.sources}
     for source in a.sources:
         other = others.get(source.name)
@@ -37,7 +40,9 @@ def _code(a: Bundle, b: Bundle) -> Iterator[str]:
         yield f"code: what changed in `{source.name}` is shown by"
         if source.commit != other.commit and source.commit and other.commit:
             yield f"  git diff {source.commit[:12]} {other.commit[:12]}   # what was committed, in a checkout of it"
-        if source.patch or other.patch:
+        if (source.patch or other.patch) and fetched:
+            yield f"  reprokit pull {' '.join(shlex.quote(each) for each in fetched)}   # then ask again"
+        elif source.patch or other.patch:
             yield f"  diff {_patch(a, source)} {_patch(b, other)}   # what was not committed"
 
 
@@ -51,14 +56,16 @@ def command(first: str, second: str, everything: bool, archive: Path | None, as_
     """Compare the bundles A and B: are they comparable, what changed in the set-up, in the scores, in which samples.
 
     Exits with 0 when the results are the same and 1 when they differ. Dates, addresses and output paths are noise.
+    Either may be a mirror's reference: what the archive does not have is fetched and proven, and not kept.
 
     \b
     Examples:
       reprokit diff 20261124T10 latest
       reprokit diff A B --json | jq .verdict
+      reprokit diff latest wandb:lab/evals/lm_eval-tiny-gpt2:v3
     """
     a, b = find_bundle(first, archive), find_bundle(second, archive)
-    difference = compare(a, b)
+    difference = compare(a.bundle, b.bundle)
     if as_json:
         print_json(difference)
     else:

@@ -22,10 +22,12 @@ from reprokit.capture.finished.adoption import Adoption, Row, Terms, adopt
 from reprokit.capture.finished.runs import find_runs, observed_nothing
 from reprokit.capture.mapping import Mapping
 from reprokit.capture.wishes import FULL, SCRIPT, Wishes
+from reprokit.cli.after_capture import follow
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import counted, find_archive, print_json
 from reprokit.errors import ExitCode
 from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.outbox import queueing
 from reprokit.probes import secrets
 
 _OUTCOME = len("already captured")
@@ -48,6 +50,7 @@ class Finished:
     mappings: tuple[Mapping, ...]
     wishes: Wishes
     label: Label
+    wait: bool = False
 
 
 def capture_finished(asked: Finished, archive: Path | None, *, home: Path, as_json: bool) -> int:
@@ -70,12 +73,18 @@ def capture_finished(asked: Finished, archive: Path | None, *, home: Path, as_js
     )
     show = _Rows(runs=runs, asked=asked, archive=place, quiet=as_json)
     adoption = adopt(asked.place, runs, terms, show.tell)
+    wanted = asked.wishes.mirror if place is not None and not asked.dry else None
+    queued = None
+    if place is not None and wanted is not None:
+        to = queueing.settle(place, wanted, environment=os.environ, directory=Path.cwd())
+        queued = queueing.queue(place, to, list(dict.fromkeys(row.bundle for row in adoption.runs if row.bundle)))
     if as_json:
         print_json(adoption)
     if asked.recursive or asked.dry:
         _summarise(adoption, asked)
     elif adoption.waiting and not terms.defer:
         say(f"reprokit: published, not yet committed: {adoption.waiting}; the next command does it")
+    follow(place, queued, wait=asked.wait, defer=terms.defer)
     return ExitCode.DIFFERENCES if adoption.count("refused") else ExitCode.FINE
 
 

@@ -10,12 +10,10 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from reprokit.archive.location import Archive, locate
-from reprokit.archive.references import resolve
+from reprokit.archive.location import Archive, NoArchiveYetError, locate
 from reprokit.bundle import canonical
-from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.values import NotScored, Score
-from reprokit.errors import NotFoundError, UsageError
+from reprokit.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -59,16 +57,12 @@ def require_writable(archive: Archive, why: str) -> None:
         )
 
 
-def find_bundle(reference: str, named: Path | None) -> Bundle:
-    """Open the bundle that a reference means: an id, a prefix, a path, or `latest`."""
+def find_archive_if_any(named: Path | None) -> Archive | None:
+    """Find the archive to work on; `None` when nobody has named one, and the default one was not made yet."""
     try:
-        archive = find_archive(named)
-    except NotFoundError:
-        # A path to a bundle needs no archive.
-        if not Path(reference).exists():
-            raise
-        archive = None
-    return open_bundle(resolve(reference, archive))
+        return find_archive(named)
+    except NoArchiveYetError:
+        return None
 
 
 def _written(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -19,12 +20,22 @@ from reprokit.bundle.environment import Environment
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label
+from reprokit.cli.bundles import Found, find_bundle
 from reprokit.cli.messages import say, visible
-from reprokit.cli.options import archive_option, find_archive, find_bundle, json_option, print_json
+from reprokit.cli.options import archive_option, find_archive, json_option, print_json
 from reprokit.diff.text import lines as difference_lines
 from reprokit.errors import ExitCode, NoConsentError, NotFoundError, UsageError
 from reprokit.reproduce.plan import Mode, Plan, known_digests, lines, make_plan, recorded_pins
 from reprokit.reproduce.run import Reproduction, Terms, reproduce, require_intact, require_possible
+
+
+def _require_kept(found: Found) -> None:
+    """Refuse to write a script that reads a bundle which is gone when the command ends."""
+    if found.fetched is not None:
+        raise UsageError(
+            f"a script reads the bundle from where it lies, and `{found.fetched}` was fetched for this command alone",
+            hint=f"`reprokit pull {shlex.quote(found.fetched)}`, then ask again",
+        )
 
 
 def _consent(plan: Plan, *, given: bool) -> None:
@@ -113,17 +124,23 @@ def command(
     first. Exits with 0 when samples or scores are identical, 1 when they differ, 20 when the evaluation fails, 21 when
     something it needs is missing.
 
+    REF may be a mirror's reference (wandb:entity/project/name:alias): unless the archive has that bundle, it is fetched
+    and proven, and kept only as long as the command runs.
+
     \b
     Examples:
       reprokit reproduce latest --plan
       reprokit reproduce 20261124T10 --yes
+      reprokit reproduce wandb:lab/evals/lm_eval-tiny-gpt2:v3 --plan
       reprokit reproduce latest --script > reproduce.sh
     """
     for tag in tags:
         require_tag(tag)
-    bundle = find_bundle(reference, archive)
+    found = find_bundle(reference, archive)
+    bundle = found.bundle
     require_intact(bundle)
     if script:
+        _require_kept(found)
         recorded_pins(bundle)  # a lock that is more than pinned names is refused before uv reads it
         environment = bundle.environment or Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
         payload = str((bundle.path / PAYLOAD).resolve())

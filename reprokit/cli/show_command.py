@@ -18,12 +18,12 @@ from reprokit.bundle.record import Record, SubjectPart
 from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import Json, Unknown
 from reprokit.bundle.writing import Label
+from reprokit.cli.bundles import Found, find_bundle
 from reprokit.cli.messages import visible
 from reprokit.cli.options import (
     archive_option,
     counted,
     find_archive,
-    find_bundle,
     json_option,
     print_json,
     score,
@@ -38,11 +38,15 @@ _LONGEST = 60
 
 
 class Shown(Struct, frozen=True, kw_only=True):
-    """What `reprokit show --json` prints: `bundle.json` and `results.json` with where the bundle lies."""
+    """What `reprokit show --json` prints: `bundle.json` and `results.json` with where the bundle lies.
+
+    One that was fetched from a mirror for this command alone has no `path`; `fetched` is the mirror's reference of it.
+    """
 
     id: str
     identity: str
-    path: str
+    path: str | None
+    fetched: str | None = None
     captured: str
     name: str | None
     tags: list[str]
@@ -113,11 +117,15 @@ def _label(bundle: Bundle, named: Path | None) -> Label:
     return tags.label(place, info.bundle_id)
 
 
-def _facts(bundle: Bundle, label: Label) -> Iterator[tuple[str, str]]:
+def _facts(found: Found, label: Label) -> Iterator[tuple[str, str]]:
+    bundle = found.bundle
     record, info = bundle.record, bundle.info
     argv = record.invocation.argv
     yield "bundle", info.bundle_id
-    yield "path", str(bundle.path)
+    if found.fetched is None:
+        yield "path", str(bundle.path)
+    else:
+        yield "fetched", f"{found.fetched}, for this command alone: `reprokit pull` keeps it"
     yield "identity", bundle.identity
     for name, value in (("name", label.name), ("tags", ", ".join(label.tags)), ("note", label.note)):
         if value:
@@ -143,8 +151,9 @@ def _metric_row(metric: Metric) -> tuple[str, ...]:
     )
 
 
-def _lines(bundle: Bundle, label: Label) -> Iterator[str]:
-    for name, text in _facts(bundle, label):
+def _lines(found: Found, label: Label) -> Iterator[str]:
+    bundle = found.bundle
+    for name, text in _facts(found, label):
         yield f"{name:<12} {visible(text)}"
     rows = [_metric_row(metric) for metric in bundle.results.metrics]
     if rows:
@@ -156,8 +165,8 @@ def _lines(bundle: Bundle, label: Label) -> Iterator[str]:
         yield "samples      " + ", ".join(f"{visible(task.name)} {task.samples_saved}" for task in saved)
     for kept in bundle.record.withheld:
         yield f"withheld     {visible(kept.path)}: {visible(kept.reason)}"
-    for found in bundle.record.findings:
-        yield f"{found.code}         {visible(found.where)}: {visible(found.message)}"
+    for each in bundle.record.findings:
+        yield f"{each.code}         {visible(each.where)}: {visible(each.message)}"
 
 
 @click.command("show", short_help="Show what a bundle holds.")
@@ -171,13 +180,18 @@ def _lines(bundle: Bundle, label: Label) -> Iterator[str]:
 def command(reference: str, task: str | None, all_samples: bool, archive: Path | None, as_json: bool) -> None:
     """Show the bundle REF: an id, a unique beginning of one, a tag or name of its own, a path, or `latest`.
 
+    REF may be a mirror's reference, too: wandb:entity/project/name:alias. Unless the archive has that bundle, it is
+    fetched and proven, and kept only as long as the command runs; `reprokit pull` takes it into the archive.
+
     \b
     Examples:
       reprokit show latest
       reprokit show 20261124T1 --samples toy_mc | jq .responses
       reprokit show latest --json | jq '.results.metrics'
+      reprokit show wandb:lab/evals/lm_eval-tiny-gpt2:v3
     """
-    bundle = find_bundle(reference, archive)
+    found = find_bundle(reference, archive)
+    bundle = found.bundle
     if task is not None:
         samples = bundle.samples(task)
         for sample in samples if all_samples else islice(samples, _SAMPLES):
@@ -189,7 +203,8 @@ def command(reference: str, task: str | None, all_samples: bool, archive: Path |
         shown = Shown(
             id=info.bundle_id,
             identity=bundle.identity,
-            path=str(bundle.path),
+            path=str(bundle.path) if found.fetched is None else None,
+            fetched=found.fetched,
             captured=info.bagging_date,
             name=label.name,
             tags=list(label.tags),
@@ -199,5 +214,5 @@ def command(reference: str, task: str | None, all_samples: bool, archive: Path |
         )
         print_json(shown)
         return
-    for line in _lines(bundle, label):
+    for line in _lines(found, label):
         click.echo(line)

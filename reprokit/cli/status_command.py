@@ -30,12 +30,23 @@ def _lines(state: Status) -> Iterator[str]:
         yield f"under way    {counted(state.under_way, 'capture')}"
     for staging in state.abandoned:
         yield f"interrupted  {staging.owner.description}, {staging.owner.created}: {_way_out(staging)}"
+    yield from _about_outbox(state)
     for path in state.uncommitted:
         yield f"uncommitted  {path}"
     for path in state.strays:
         yield f"stray        {path}: it belongs to no bundle"
     if state.git:
         yield f"git          {state.git}"
+
+
+def _about_outbox(state: Status) -> Iterator[str]:
+    for mirror, amount in state.mirroring.items():
+        refused = state.refused.get(mirror, 0)
+        which = "refused" if refused == amount else f"{refused} of them refused"
+        told = f"{counted(amount, 'bundle')} for {mirror}" + (f", {which}" if refused else "")
+        yield f"outbox       {told}: `reprokit sync --status` tells why"
+    for path in state.unreadable:
+        yield f"unreadable   {path}: no bundle that waits for a mirror is named in it"
 
 
 def _way_out(staging: Abandoned) -> str:
@@ -70,7 +81,8 @@ def _clear(archive: Archive, *, agreed: bool) -> None:
 
 
 def _unfinished(state: Status) -> bool:
-    return bool(state.pending or state.unmarked or state.abandoned or state.uncommitted or state.strays or state.git)
+    left = (state.pending, state.unmarked, state.abandoned, state.uncommitted, state.strays, state.git)
+    return any((*left, state.refused, state.unreadable))
 
 
 @click.command("status", short_help="Say how the archive is doing, and what is unfinished.")

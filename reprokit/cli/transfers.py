@@ -6,22 +6,26 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import click
 
 from reprokit.archive.location import Archive
 from reprokit.archive.references import identify
 from reprokit.bundle.finding import hint
-from reprokit.cli.messages import say
+from reprokit.cli.messages import say, visible
 from reprokit.cli.options import counted, print_json, require_some_or_all, table
+from reprokit.mirrors import interface as mirrors
+from reprokit.mirrors.interface import Step
+from reprokit.sync.foreign import VARIABLE
 from reprokit.sync.transfer import Carried, Outcome, Progress, Transfer, Watch, exit_code, unwatched
 
 remote_option = click.option(
     "--remote", "remote", metavar="NAME", help="A DVC remote of the archive. Default: its default remote."
 )
-TIMEOUT_VARIABLE = "REPROKIT_REMOTE_TIMEOUT"
+TIMEOUT_VARIABLE = VARIABLE
 timeout_option = click.option(
     "--timeout",
     "timeout",
@@ -29,7 +33,8 @@ timeout_option = click.option(
     default=300.0,
     envvar=TIMEOUT_VARIABLE,
     metavar="SECONDS",
-    help="Give the remote up when it has been silent for so long. Default: 300.",
+    help="How long a remote may be silent, and how long one bundle may take to a mirror: to that, each MB adds a "
+    "second. Default: 300.",
 )
 
 _REPLACED = "W342"
@@ -61,20 +66,50 @@ def watched() -> Iterator[Watch]:
     if not sys.stderr.isatty():
         yield unwatched
         return
-    last = 0.0
+    line = _Line()
 
     def show(progress: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last < _PAUSE:
-            return
-        last = time.monotonic()
-        text = f"{progress.bundle}: {progress.done} of {counted(progress.objects, 'object')}, {_size(progress.octets)}"
-        _draw(f"\r\x1b[K{text}")
+        done = f"{progress.done} of {counted(progress.objects, 'object')}"
+        line.show(f"{progress.bundle}: {done}, {_size(progress.octets)}")
 
     try:
         yield show
     finally:
         _draw("\r\x1b[K")
+
+
+@contextmanager
+def watched_steps() -> Iterator[Callable[[str], mirrors.Watch]]:
+    """Show on a terminal, and nowhere else, how far a mirror is; what is given makes a watch for what a name says."""
+    if not sys.stderr.isatty():
+        yield lambda _: lambda _: None
+        return
+    line = _Line()
+
+    def watching(name: str) -> mirrors.Watch:
+        def show(step: Step) -> None:
+            amount = f", {_size(step.octets)} of {_size(step.of)}" if step.of else ""
+            line.show(f"{name}: {step.doing}{amount}")
+
+        return show
+
+    try:
+        yield watching
+    finally:
+        _draw("\r\x1b[K")
+
+
+@dataclass
+class _Line:
+    """A line of a terminal that is written anew, and not too often."""
+
+    last: float = 0.0
+
+    def show(self, text: str) -> None:
+        if time.monotonic() - self.last < _PAUSE:
+            return
+        self.last = time.monotonic()
+        _draw(f"\r\x1b[K{visible(text)}")
 
 
 def _draw(text: str) -> None:
@@ -123,10 +158,14 @@ def _row(carried: Carried) -> tuple[str, ...]:
     objects = f"{carried.moved} of {carried.objects}" if carried.objects else "-"
     checked = "-" if carried.checked == "nothing" else carried.checked
     moved = _size(carried.octets) if carried.objects else "-"
-    return (carried.bundle, _OUTCOMES[carried.outcome], objects, moved, checked)
+    return (visible(carried.bundle), _OUTCOMES[carried.outcome], objects, moved, checked)
 
 
 def _explain(carried: Carried) -> None:
+    if carried.reference is not None and carried.reference != carried.bundle:
+        say(f"reprokit: {carried.bundle}: {_OUTCOMES[carried.outcome]}, as {carried.reference}")
+    for remark in carried.remarks:
+        say(f"reprokit: {carried.bundle}: {remark}")
     if carried.reason is not None or carried.findings:
         say(f"reprokit: {carried.bundle}: {carried.reason or counted(len(carried.findings), 'finding')}")
     for found in carried.findings:

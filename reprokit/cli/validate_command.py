@@ -14,9 +14,12 @@ from reprokit.archive.references import bundle_ids, resolve
 from reprokit.archive.registration import fold
 from reprokit.bundle.finding import Finding, hint
 from reprokit.bundle.validation import validate
+from reprokit.cli.bundles import fetch_bundle, meant_for_a_mirror
 from reprokit.cli.messages import visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, require_some_or_all
 from reprokit.errors import ExitCode, NotFoundError, ReprokitError
+from reprokit.sync.foreign import is_foreign
+from reprokit.sync.transfer import DamageError, RecordsError
 
 _RECORD_CODES = ("E2",)
 
@@ -25,14 +28,15 @@ class Checked(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The findings on one bundle; none means that it is whole.
 
     `absent` ones have no payload here: only pointer and catalog entry were looked at. `error` is why a check of `--all`
-    could not be finished.
+    could not be finished. A copy on a mirror has no `path`; `fetched` is the mirror's reference of it.
     """
 
     bundle: str
-    path: str
+    path: str | None
     findings: list[Finding]
     absent: bool = False
     error: str | None = None
+    fetched: str | None = None
 
 
 def _check(path: Path, archive: Archive | None) -> Checked:
@@ -40,6 +44,26 @@ def _check(path: Path, archive: Archive | None) -> Checked:
     if archive is not None:
         findings += archive_validation.check_placed(archive, path)
     return Checked(bundle=path.name, path=str(path), findings=sorted(set(findings)))
+
+
+def _check_copy(reference: str, archive: Archive | None) -> Checked:
+    """Fetch the copy that a mirror has and check it, also where the archive has the bundle."""
+    try:
+        found = fetch_bundle(reference, archive)
+    except (DamageError, RecordsError) as error:
+        return Checked(bundle=reference, path=None, findings=sorted(set(error.findings)), fetched=reference)
+    return Checked(bundle=found.bundle.info.bundle_id, path=None, findings=[], fetched=found.fetched)
+
+
+def _check_each(references: tuple[str, ...], archive: Archive | None) -> Iterator[Checked]:
+    paths: dict[str, Path] = {}
+    for reference in references:
+        if not is_foreign(reference):
+            with meant_for_a_mirror(reference):
+                paths[reference] = resolve(reference, archive)
+    for reference in references:
+        path = paths.get(reference)
+        yield _check_copy(reference, archive) if path is None else _check(path, archive)
 
 
 def _check_all(archive: Archive) -> Iterator[Checked]:
@@ -79,7 +103,7 @@ def _archive(named: Path | None, references: tuple[str, ...]) -> Archive | None:
     try:
         return find_archive(named)
     except NotFoundError:
-        if references and all(Path(reference).exists() for reference in references):
+        if references and all(Path(reference).exists() or is_foreign(reference) for reference in references):
             return None
         raise
 
@@ -90,7 +114,7 @@ def _lines(checked: Checked) -> Iterator[str]:
     if not checked.findings:
         if checked.absent or checked.error is not None:
             return
-        yield f"{checked.bundle}: whole"
+        yield f"{checked.bundle}: whole{f', as {visible(checked.fetched)}' if checked.fetched else ''}"
         return
     yield f"{visible(checked.bundle)}: {counted(len(checked.findings), 'finding')}"
     for found in checked.findings:
@@ -114,22 +138,20 @@ def _exit_code(results: list[Checked]) -> ExitCode:
 def command(references: tuple[str, ...], everything: bool, archive: Path | None, as_json: bool) -> int:
     """Read every byte of the bundles REF... and check it against manifest, schemas, DVC pointer, cache and catalog.
 
-    Exits with 12 when a byte is not what was captured, 13 when only a record breaks its schema.
+    Exits with 12 when a byte is not what was captured, 13 when only a record breaks its schema. Of a mirror's reference
+    (wandb:entity/project/name:alias) the copy there is fetched and checked by itself, and not kept.
 
     \b
     Examples:
       reprokit validate latest
+      reprokit validate wandb:lab/evals/lm_eval-tiny-gpt2:v3
       reprokit validate --all --json
     """
     require_some_or_all(references, everything=everything)
     place = _archive(archive, references)
     if place is not None:
         fold(place)
-    if everything and place is not None:
-        checks = _check_all(place)
-    else:
-        paths = [resolve(reference, place) for reference in references]
-        checks = (_check(path, place) for path in paths)
+    checks = _check_all(place) if everything and place is not None else _check_each(references, place)
     results: list[Checked] = []
     for checked in checks:
         results.append(checked)

@@ -10,7 +10,14 @@ from msgspec import Meta, Struct
 
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.values import Digest
-from reprokit.errors import ExitCode, FixityError, RemoteError, ReprokitError, UnreadableError
+from reprokit.errors import (
+    ExitCode,
+    FixityError,
+    InvalidRecordError,
+    RemoteError,
+    ReprokitError,
+    UnreadableError,
+)
 
 SCHEMA = "https://w3id.org/reprokit/v1/transfer.schema.json"
 
@@ -21,8 +28,17 @@ Checked = Literal["content", "size", "nothing"]
 class Carried(Struct, frozen=True, kw_only=True):
     """What came of one bundle."""
 
-    bundle: Annotated[str, Meta(description="bundle id")]
+    bundle: Annotated[
+        str, Meta(description="bundle id; while that is not known, the mirror's reference that it was asked for by")
+    ]
     identity: Annotated[Digest | None, Meta(description="identity of the bundle; null when it is not known")] = None
+    reference: Annotated[
+        str | None,
+        Meta(
+            description="the mirror's reference of the bundle, with its version; null when a DVC remote was asked",
+            examples=["wandb:lab/evals/lm_eval-tiny-gpt2:v3"],
+        ),
+    ] = None
     outcome: Annotated[
         Outcome,
         Meta(
@@ -37,10 +53,13 @@ class Carried(Struct, frozen=True, kw_only=True):
             "after a pull: every byte (`content`), presence and size (`size`), or not at all (`nothing`)"
         ),
     ] = "nothing"
-    objects: Annotated[int, Meta(description="objects of the bundle, its listing included")] = 0
+    objects: Annotated[
+        int, Meta(description="objects of the bundle, its listing included; of one of a mirror, its files")
+    ] = 0
     moved: Annotated[int, Meta(description="objects that were sent or fetched")] = 0
     octets: Annotated[int, Meta(description="bytes that were sent or fetched")] = 0
     findings: list[Finding] = []
+    remarks: Annotated[list[str], Meta(description="what there is to say though it did not fail")] = []
     reason: Annotated[str | None, Meta(description="why it failed")] = None
     hint: Annotated[str | None, Meta(description="what to do about it")] = None
     exit_code: Annotated[int, Meta(description="the exit code that the failure stands for; 0 when there was none")] = 0
@@ -51,7 +70,9 @@ class Transfer(Struct, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     action: Literal["push", "pull"]
-    remote: Annotated[str, Meta(description="name of the DVC remote")]
+    remote: Annotated[
+        str, Meta(description="name of the DVC remote or the mirror; of several, all, with commas between them")
+    ]
     address: Annotated[str, Meta(description="where it is, without credentials", examples=["ssh://server/evals"])]
     bundles: list[Carried]
     remarks: Annotated[list[str], Meta(description="what was left undone, such as a commit")] = []
@@ -82,6 +103,14 @@ class DamageError(FixityError):
         self.findings = tuple(findings)
 
 
+class RecordsError(InvalidRecordError):
+    """Every byte of what came is what was sealed, but its records cannot be accepted; `findings` name what is wrong."""
+
+    def __init__(self, message: str, *, hint: str, findings: Sequence[Finding]) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = tuple(findings)
+
+
 def damage(findings: Sequence[Finding], *, remote: str, hint: str) -> DamageError:
     """Make the error that some findings on a bundle amount to; it names the first."""
     first, *more = findings
@@ -94,7 +123,7 @@ def failed(bundle: str, error: ReprokitError) -> Carried:
     return Carried(
         bundle=bundle,
         outcome="failed",
-        findings=list(error.findings) if isinstance(error, DamageError) else [],
+        findings=list(error.findings) if isinstance(error, DamageError | RecordsError) else [],
         reason=error.message,
         hint=error.hint,
         exit_code=error.exit_code,

@@ -528,7 +528,7 @@ def test_a_capture_of_which_even_the_finishing_was_killed_is_finished_all_the_sa
     staging = interrupted(reprokit, folder, archive)
     again = (
         "import os, signal\nfrom pathlib import Path\nfrom reprokit.archive.layout import Archive\n"
-        "from reprokit.capture import finishing\nfrom reprokit.probes.secrets import Secrets\n"
+        "from reprokit.capture.interrupted import finishing\nfrom reprokit.probes.secrets import Secrets\n"
         "finishing.assemble = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"finishing.finish_all(Archive(Path({str(archive.root)!r})), Secrets())\n"
     )

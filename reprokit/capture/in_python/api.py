@@ -18,7 +18,7 @@ from reprokit.errors import NotFoundError
 __all__ = ["CaptureWarning", "Run", "capture", "open_reference"]
 
 
-def capture(
+def capture(  # noqa: PLR0913 - one for each thing that may be said of a capture
     *,
     name: str | None = None,
     tags: Sequence[str] = (),
@@ -28,6 +28,7 @@ def capture(
     strict: bool = False,
     samples: Literal["full", "digest"] | None = None,
     defer: bool | None = None,
+    mirror: bool | None = None,
 ) -> Run:
     """Capture a block of the running program as a bundle.
 
@@ -46,9 +47,10 @@ def capture(
         strict: raise what goes wrong with the capture, where else it is a warning and `Run.failure`.
         samples: `digest` keeps the content of samples out; else as `reprokit.toml` and the environment say, or `full`.
         defer: leave registering to another process; else as they say.
+        mirror: let the bundle wait for its mirror, to which `reprokit sync` sends it; else as they say.
     """
     label = Label(name=name, tags=(tags,) if isinstance(tags, str) else tuple(tags), note=note)
-    return Run(label=label, archive=archive, task=task, strict=strict, samples=samples, defer=defer)
+    return Run(label=label, archive=archive, task=task, strict=strict, samples=samples, defer=defer, mirror=mirror)
 
 
 def open_reference(reference: Place | None, archive: Place | None) -> Bundle:

@@ -34,9 +34,10 @@ from reprokit.capture.in_python.spool import Spool, Spooled
 from reprokit.capture.interrupted import unfinished
 from reprokit.capture.interrupted.unfinished import BlockEnd
 from reprokit.capture.preparation import Prepared, prepare
-from reprokit.capture.request import Request
+from reprokit.capture.request import Request, home
 from reprokit.capture.wishes import DIGEST, read_wishes
 from reprokit.errors import CaptureError, ReprokitError
+from reprokit.outbox import queueing
 from reprokit.probes import secrets
 
 Place: TypeAlias = str | os.PathLike[str]
@@ -76,13 +77,14 @@ class Run:
         strict: bool,
         samples: Literal["full", "digest"] | None,
         defer: bool | None,
+        mirror: bool | None,
     ) -> None:
         self.bundle_id: str | None = None
         self.path: Path | None = None
         self.findings: tuple[Finding, ...] = ()
         self.failure: Exception | None = None
         self._label, self._archive, self._task, self._strict = label, archive, task, strict
-        self._samples, self._defer = samples, defer
+        self._samples, self._defer, self._mirror = samples, defer, mirror
         self._block: _Block | None = None
         self._warned = False
         self._unrecorded: list[str] = []
@@ -254,11 +256,12 @@ class Run:
             argv=this_process.command_line(),
             directory=directory,
             environment=environment,
-            home=_home(),
+            home=home(),
             label=self._label,
             harness="script",
             private=wishes.private if self._samples is None else self._samples == DIGEST,
             defer=wishes.defer if self._defer is None else self._defer,
+            mirror=wishes.mirror_if(self._mirror),
         )
         named = None if self._archive is None else Path(self._archive)
         prepared = prepare(request, lambda: locate(named, environment=environment, directory=directory, create=True))
@@ -286,8 +289,11 @@ class Run:
             block.request, block.prepared, started=block.started, ended=ended, left=end.left, remarks=end.remarks
         )
         published = _publish(block, observed, Spooled(block.spool, whole=end.whole))
+        queued = queueing.queue(block.prepared.archive, block.prepared.wanted, [published.bundle_id])
         if not block.request.defer:
             fold(block.prepared.archive)
+        if queued is not None and queued.failure is not None:
+            self._warn(f"captured, and not queued for `{queued.mirror}`: {_told(queued.failure)}", again=True)
         self.bundle_id, self.path = published.bundle_id, published.path
         self.findings = tuple(open_bundle(published.path).record.findings)
 
@@ -380,14 +386,6 @@ def _told(error: Exception) -> str:
     if isinstance(error, ReprokitError):
         return f"{error.message} (hint: {error.hint})" if error.hint else error.message
     return str(error) if isinstance(error, TypeError) else f"{type(error).__name__}: {error}"
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:
-        # A user without a name, as in containers.
-        return Path("/")
 
 
 def _describe(block: _Block) -> None:

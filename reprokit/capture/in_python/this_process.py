@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 import sys
 from collections.abc import Callable
@@ -15,13 +14,12 @@ from reprokit.bundle.environment import Environment
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Invocation, Run
 from reprokit.bundle.values import Unknown
-from reprokit.capture import arguments
+from reprokit.capture import invocation
 from reprokit.capture.assembly import Observed
 from reprokit.capture.preparation import Prepared
 from reprokit.capture.request import Request
 from reprokit.probes import environment as environments
-from reprokit.probes import interpreter, launcher, secrets, variables
-from reprokit.probes.source.checkout import ObservedSource
+from reprokit.probes import interpreter, launcher
 
 UNSEEN = "files of a Hugging Face cache and hosts: nothing is hooked into a program that is running already"
 
@@ -88,24 +86,6 @@ def observe(
 
 
 def _invocation(request: Request, prepared: Prepared, environment: Environment) -> Invocation:
-    root = prepared.root
-    program = arguments.program(
-        request.argv[0],
-        directory=request.directory,
-        environment=request.environment,
-        interpreter=environment.interpreter,
-        source=root,
-    )
-    directory = Path(os.path.realpath(request.directory))
-    inside = root is not None and directory.is_relative_to(root.resolve())
+    seen = invocation.observe(request, prepared, environment)
     reason = not_to_be_run_again()
-    return Invocation(
-        argv=Unknown(unknown=reason) if reason else secrets.redact_argv(request.argv, prepared.secrets),
-        program=program.path,
-        program_in=program.lies_in,
-        working_directory=str(request.directory),
-        source=prepared.source.source.name if isinstance(prepared.source, ObservedSource) and inside else None,
-        directory_in_source=directory.relative_to(root.resolve()).as_posix() if root and inside else ".",
-        environment_variables=variables.observe(request.environment, prepared.secrets),
-        inputs=prepared.inputs,
-    )
+    return msgspec.structs.replace(seen, argv=Unknown(unknown=reason)) if reason else seen

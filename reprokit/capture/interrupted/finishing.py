@@ -39,6 +39,7 @@ from reprokit.errors import ReprokitError
 from reprokit.harnesses import table
 from reprokit.harnesses.interface import FoundRun, Harness
 from reprokit.harnesses.script import Script
+from reprokit.outbox import queueing
 from reprokit.probes import environment as environments
 from reprokit.probes.interpreter import survey
 from reprokit.probes.secrets import Secrets
@@ -56,12 +57,15 @@ class Finished:
     """What became of one interrupted capture: its bundles, or why there are none.
 
     `started` is when the capture began (UTC). Where the evaluation never began there is neither a bundle nor a reason.
+    `mirror` is what its bundles wait for now, `not_queued` why they do not.
     """
 
     description: str
     started: str
     bundles: tuple[str, ...] = ()
     reason: str | None = None
+    mirror: str | None = None
+    not_queued: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +144,14 @@ def _finish(archive: Archive, each: Abandoned, secrets: Secrets) -> Finished:
         return _left(each, error.message)
     except Exception as error:  # noqa: BLE001 - the next one may go well
         return _left(each, f"{type(error).__name__}: {error}")
-    return Finished(description=each.owner.description, started=each.owner.created, bundles=tuple(bundles))
+    queued = queueing.queue(archive, queueing.wanted_before(begun.mirror), bundles)
+    return Finished(
+        description=each.owner.description,
+        started=each.owner.created,
+        bundles=tuple(bundles),
+        mirror=queued.mirror if queued and queued.bundles else None,
+        not_queued=str(queued.failure) if queued and queued.failure else None,
+    )
 
 
 def _bundles(archive: Archive, each: Abandoned, begun: Begun, secrets: Secrets) -> list[str]:

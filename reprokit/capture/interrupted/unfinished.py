@@ -30,7 +30,7 @@ from reprokit.archive.publication import BEGUN, SPOOL
 from reprokit.bundle import bag, canonical
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Input, Output, Variable
-from reprokit.bundle.values import Argument, Unknown
+from reprokit.bundle.values import Argument, Json, Unknown
 from reprokit.bundle.writing import Label
 from reprokit.capture import arguments, outputs
 from reprokit.capture.arguments import Program
@@ -75,6 +75,7 @@ class Begun(Struct, frozen=True, kw_only=True):
     label: Label
     private: bool
     reproduces: str | None
+    mirror: dict[str, Json] | None = None
     noted: str
     host: str
     salt: str
@@ -143,6 +144,7 @@ def _begun(request: Request, prepared: Prepared) -> Begun:
         label=request.label,
         private=request.private,
         reproduces=request.reproduces,
+        mirror=prepared.wanted.filed if prepared.wanted else None,
         noted=clock.text(clock.now()),
         host=platform.node(),
         salt=salt,
@@ -157,9 +159,9 @@ def _without_secrets(begun: Begun, known: Secrets) -> dict[str, object]:
     return {**secrets.redact_json(plain, known), **kept}
 
 
-def without_secret(output: Output, argv: list[Argument]) -> Output:
+def without_secret(output: Output, argv: list[Argument] | Unknown) -> Output:
     """Forget where an output stands in an argument that holds a secret too: what is before it would tell it."""
-    if output.argument is None or isinstance(argv[output.argument], str):
+    if output.argument is None or isinstance(argv, Unknown) or isinstance(argv[output.argument], str):
         return output
     return msgspec.structs.replace(output, argument=None, prefix="")
 

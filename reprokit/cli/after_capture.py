@@ -1,0 +1,71 @@
+"""What follows a capture with a mirror: the bundles wait in the outbox, and are sent when the run's status is settled.
+
+Sending is done by another process, in a session of its own, which nobody waits for: the service may be slow, away, or
+hang. With `--wait` it is waited for; the exit status stays the evaluation's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+
+from reprokit.archive.layout import Archive
+from reprokit.cli.messages import explain_failure, say
+from reprokit.cli.options import counted
+from reprokit.outbox.queueing import Queued
+
+_SENDING = ("-P", "-m", "reprokit", "sync", "--mirrors-only")
+
+
+def follow(archive: Archive | None, queued: Queued | None, *, wait: bool, defer: bool) -> None:
+    """Tell what waits for the mirror, and have it sent, unless that was to be left for later."""
+    if queued is None or archive is None:
+        return
+    if queued.disabled:
+        say(f"reprokit: nothing is copied to `{queued.mirror}`: its mode is `disabled`")
+        return
+    if queued.failure is not None:
+        say(f"reprokit: not queued for `{queued.mirror}`; the bundle is in the archive")
+        explain_failure(queued.failure)
+        say(f"hint: once that is mended, `reprokit push --mirror {queued.mirror} REF`")
+    if not queued.bundles:
+        return
+    what = queued.bundles[0] if len(queued.bundles) == 1 else counted(len(queued.bundles), "bundle")
+    if wait:
+        say(f"reprokit: sending {what} to `{queued.mirror}`")
+        _send(archive)
+    elif defer:
+        say(f"reprokit: queued for `{queued.mirror}`: {what}; `reprokit sync` sends it")
+    else:
+        started = _send_apart(archive)
+        how = "it is being sent in the background" if started else "`reprokit sync` sends it"
+        say(f"reprokit: queued for `{queued.mirror}`: {what}; {how}")
+        say("hint: `reprokit sync --status` says what still waits, and why")
+
+
+def _send(archive: Archive) -> None:
+    """Send what waits, and stay; what came of it is told on stderr."""
+    with contextlib.suppress(OSError):
+        subprocess.run([*_command(archive)], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+
+
+def _send_apart(archive: Archive) -> bool:
+    """Start sending what waits in a process that outlives this one."""
+    try:
+        subprocess.Popen(
+            _command(archive),
+            cwd=archive.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return False
+    return True
+
+
+def _command(archive: Archive) -> list[str]:
+    return [sys.executable, *_SENDING, "--archive", os.fspath(archive.root)]

@@ -1,0 +1,131 @@
+"""Finding the bundle that a command is about: in the archive, in a folder, or on a mirror.
+
+One that a mirror's reference names is the archive's own, if it is there and whole. Otherwise it is fetched and proven
+before anybody reads it, and lies in a folder that is gone when the command ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from reprokit.archive.layout import Archive
+from reprokit.archive.references import resolve
+from reprokit.bundle.reading import Bundle, open_bundle
+from reprokit.cli.messages import say
+from reprokit.cli.options import find_archive, find_archive_if_any
+from reprokit.cli.transfers import watched_steps
+from reprokit.errors import FixityError, NotFoundError
+from reprokit.mirrors.interface import Copy
+from reprokit.sync import foreign
+from reprokit.sync.foreign import Foreign
+from reprokit.sync.foreign_spelling import near
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The bundle that a reference means.
+
+    `fetched` is the mirror's reference, with its version, of one that was fetched for this command alone.
+    """
+
+    bundle: Bundle
+    fetched: str | None = None
+
+
+def find_bundle(reference: str, named: Path | None) -> Found:
+    """Open the bundle that a reference means: an id, a prefix, a path, `latest`, or a mirror's reference.
+
+    Raises:
+        NotFoundError: there is none, or no archive.
+        UsageError: it may mean several, or is no reference of the mirror that it names.
+        UnreadableError: it is malformed, or newer than this version reads.
+        FixityError: what a mirror holds of it is not what was captured.
+        RemoteError: the mirror cannot be reached, or refuses us.
+        InputMissingError: there is no key for it, or its client is not installed.
+    """
+    if foreign.is_foreign(reference):
+        return _find_foreign(reference, find_archive_if_any(named))
+    with meant_for_a_mirror(reference):
+        return Found(bundle=open_bundle(resolve(reference, _archive(reference, named))))
+
+
+def fetch_bundle(reference: str, archive: Archive | None) -> Found:
+    """Fetch the bundle of a mirror's reference, wherever else it is, and prove it; see `find_bundle`."""
+    wanted = _asked(reference, archive)
+    return _fetch(wanted, foreign.look(wanted))
+
+
+@contextmanager
+def meant_for_a_mirror(reference: str) -> Iterator[None]:
+    """Say of a reference that leads nowhere how it would be a mirror's, if it looks like one."""
+    try:
+        yield
+    except NotFoundError as error:
+        if (meant := near(reference)) is None:
+            raise
+        raise NotFoundError(error.message, hint=f"did you mean `{meant}`?") from error
+
+
+def _archive(reference: str, named: Path | None) -> Archive | None:
+    try:
+        return find_archive(named)
+    except NotFoundError:
+        # A path to a bundle needs no archive.
+        if not Path(reference).exists():
+            raise
+        return None
+
+
+def _find_foreign(reference: str, archive: Archive | None) -> Found:
+    wanted = _asked(reference, archive)
+    copy = foreign.look(wanted)
+    if archive is not None and (bundle_id := foreign.held(archive, copy)) is not None:
+        try:
+            return Found(bundle=foreign.from_archive(archive, bundle_id, copy))
+        except FixityError as error:
+            say(f"reprokit: {error.message}; so `{copy.reference}` is fetched")
+    return _fetch(wanted, copy)
+
+
+def _asked(reference: str, archive: Archive | None) -> Foreign:
+    _end_in_order()
+    wanted = foreign.understand(reference, archive, environment=os.environ, directory=Path.cwd())
+    # That it cannot be reached is told at once, and not after the start of the service's own client.
+    wanted.mirror.probe(wanted.to, wanted.environment)
+    return wanted
+
+
+def _fetch(wanted: Foreign, copy: Copy) -> Found:
+    with watched_steps() as watching:
+        bundle = foreign.fetch_for_now(wanted, copy, _folder_of_the_command(), watch=watching(copy.reference))
+    return Found(bundle=bundle, fetched=copy.reference)
+
+
+def _end_in_order() -> None:
+    """Let the command clear up, whatever ends it but a kill."""
+    # By default these end the process at once, and would leave folders behind: a reader such as `head` that has read
+    # enough becomes an error instead, and a wish to stop an exit.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is signal.SIG_DFL:
+            signal.signal(each, _exit)
+
+
+def _folder_of_the_command() -> Path:
+    """Make a folder that is gone when the command ends."""
+    folder = tempfile.TemporaryDirectory(prefix="reprokit-", ignore_cleanup_errors=True)
+    return Path(click.get_current_context().with_resource(folder))
+
+
+def _exit(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)

@@ -1,0 +1,87 @@
+"""Serve one request, then end; and end at once when whoever asked is gone, or the time is up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from reprokit.mirrors.wandb import wire, worker_environment
+from reprokit.mirrors.wandb.client import failures, folders
+from reprokit.mirrors.wandb.client.voice import Voice
+from reprokit.mirrors.wandb.wire import Export, Failed, Fetch, Found, Look, Outcome, Push, Pushed, Request, Written
+
+_LONGEST_REQUEST = 1 << 28
+
+
+def _carry_out(asked: Request, voice: Voice) -> Outcome:
+    """Do what is asked. W&B's client is imported only after a bundle was read and found fit to be shown."""
+    match asked:
+        case Push() | Export():
+            from reprokit.mirrors.wandb.client import offer  # noqa: PLC0415 - not needed for what is only fetched
+
+            offered = offer.prepare(asked.parcel, asked.options)
+            if isinstance(asked, Push):
+                folders.work_in(Path.cwd())
+                from reprokit.mirrors.wandb.client import pushing  # noqa: PLC0415 - imports wandb
+
+                return Pushed(receipt=pushing.push(offered, asked.address, voice))
+            from reprokit.mirrors.wandb.client import exporting  # noqa: PLC0415 - imports wandb
+
+            return Written(exported=exporting.export(offered, asked, voice))
+        case Look():
+            from reprokit.mirrors.wandb.client import fetching  # noqa: PLC0415 - imports wandb
+
+            return Found(copy=fetching.look(asked))
+        case Fetch():
+            from reprokit.mirrors.wandb.client import fetching  # noqa: PLC0415 - imports wandb
+
+            return Found(copy=fetching.fetch(asked, voice))
+
+
+def _streams() -> tuple[BinaryIO, BinaryIO]:
+    """Take standard input and output for the talk with our parent, and leave the client none."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nothing, descriptor)
+    return requests, answers
+
+
+def _end_with(requests: BinaryIO) -> None:
+    """End when there is nobody left to answer to, or to clear up after us."""
+    requests.read()
+    if passing := os.environ.get(worker_environment.PASSING):
+        shutil.rmtree(passing, ignore_errors=True)
+    os._exit(1)
+
+
+def _end_late(voice: Voice, seconds: float) -> None:
+    """End when the time is up, whatever the client is waiting for."""
+    time.sleep(seconds)
+    with suppress(OSError):
+        voice.say(Failed(trouble="away", reason=f"W&B's client did not finish within {seconds:.0f} s"))
+    os._exit(1)
+
+
+def main() -> None:
+    """Serve the process that started this one."""
+    requests, answers = _streams()
+    asked = wire.request(requests.readline(_LONGEST_REQUEST))
+    voice = Voice(stream=answers, until=time.monotonic() + asked.seconds)
+    threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
+    threading.Thread(target=_end_late, args=(voice, asked.seconds), daemon=True).start()
+    try:
+        voice.say(_carry_out(asked, voice))
+    except Exception as error:  # noqa: BLE001 - whatever W&B's client makes of a failure
+        voice.say(failures.told(error))
+    # Nothing of the client's own farewells is waited for: all that matters was seen on the server.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

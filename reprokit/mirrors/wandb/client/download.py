@@ -1,0 +1,159 @@
+"""Bringing files here, each compared with its MD5 and size while it arrives; nothing is taken from any cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from reprokit.errors import FixityError
+from reprokit.mirrors.interface import AwayError
+from reprokit.mirrors.wandb import web
+from reprokit.mirrors.wandb.client import failures
+from reprokit.mirrors.wandb.client.voice import Voice
+from reprokit.mirrors.wandb.wire import Sent
+
+_AT_ONCE = 8
+_CHUNK = 1 << 18
+_SILENCE = 30.0
+"""Seconds after which a server that says nothing is given up."""
+_PAUSES = (0.3, 1.0)
+_NOT_GIVEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+
+
+class _WrongError(Exception):
+    """What arrived is not what was listed."""
+
+
+class _NotGivenError(Exception):
+    """An address does not lead to a file, or no more."""
+
+
+@dataclass(kw_only=True)
+class Download:
+    """Brings the files of a version into an empty folder. `base` is the address of the server."""
+
+    base: str
+    version: Any
+    folder: Path
+    octets: int
+    voice: Voice
+    _openers: dict[str, urllib.request.OpenerDirector] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def bring(self, files: Mapping[str, Sent], addresses: Mapping[str, str]) -> None:
+        """Bring all files; `addresses` say where each is to be had, as far as the server tells.
+
+        Raises:
+            FixityError: a file arrives otherwise than it is listed, or not at all.
+            AwayError: the server does not give it now.
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            begun = [pool.submit(self._bring, path, files[path], addresses.get(path)) for path in sorted(files)]
+            try:
+                for each in as_completed(begun):
+                    each.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _bring(self, path: str, wanted: Sent, address: str | None) -> None:
+        """Bring one file; what goes wrong on the way is tried again."""
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pauses = iter(_PAUSES)
+        while True:
+            try:
+                self._attempt(path, target, wanted, address)
+            except (_WrongError, *web.TROUBLES) as error:
+                target.unlink(missing_ok=True)
+                pause = next(pauses, None)
+                if pause is None:
+                    raise _given_up(path, error) from error
+                time.sleep(pause)
+            except _NotGivenError:
+                # An address may have been valid for some minutes only: then the client asks with the key.
+                target.unlink(missing_ok=True)
+                self._ask(path, target, wanted)
+                return
+            else:
+                return
+
+    def _attempt(self, path: str, target: Path, wanted: Sent, address: str | None) -> None:
+        if not address:
+            raise _NotGivenError
+        url = urljoin(f"{self.base}/", address)
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise FixityError(f"W&B says that `{path}` is to be had at an address that is no page")
+        try:
+            with self._opener(url).open(url, timeout=_SILENCE) as source:
+                self._write(target, wanted, _chunks(source))
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code in _NOT_GIVEN:
+                raise _NotGivenError from error
+            raise
+
+    def _write(self, target: Path, wanted: Sent, chunks: Iterator[bytes]) -> None:
+        """Write what arrives, never more than is listed, and compare it."""
+        digest, size = hashlib.md5(usedforsecurity=False), 0
+        with target.open("xb") as sink:
+            for chunk in chunks:
+                size += len(chunk)
+                if size > wanted.size:
+                    raise _WrongError("it is longer than it is listed")
+                digest.update(chunk)
+                sink.write(chunk)
+                self.voice.more("fetching", len(chunk), self.octets)
+        if size < wanted.size:
+            raise _WrongError(f"it is {size} bytes long, and {wanted.size} are listed")
+        if digest.hexdigest() != wanted.md5:
+            raise _WrongError("its bytes are others than listed")
+
+    def _ask(self, path: str, target: Path, wanted: Sent) -> None:
+        """Let W&B's client bring a file, and compare it then."""
+        try:
+            self.version.get_entry(path).download(root=str(self.folder), skip_cache=True)
+        except Exception as error:
+            status = failures.status(error)
+            if status in _NOT_GIVEN:
+                raise FixityError(f"W&B lists `{path}`, and does not give it (HTTP {status})") from error
+            raise
+        try:
+            with target.open("rb") as source:
+                digest = hashlib.file_digest(source, "md5").hexdigest()
+                size = os.fstat(source.fileno()).st_size
+        except OSError as error:
+            raise FixityError(f"W&B lists `{path}`, and does not give it") from error
+        if (digest, size) != (wanted.md5, wanted.size):
+            raise FixityError(f"`{path}` arrived from W&B otherwise than it is listed there")
+
+    def _opener(self, url: str) -> urllib.request.OpenerDirector:
+        """Give what opens addresses of this host. No key is sent along: such addresses hold their own permission."""
+        host = urlsplit(url).netloc
+        with self._lock:
+            if host not in self._openers:
+                self._openers[host] = web.opener(url, os.environ, redirects=True)
+            return self._openers[host]
+
+
+def _chunks(source: Any) -> Iterator[bytes]:
+    while chunk := source.read(_CHUNK):
+        yield chunk
+
+
+def _given_up(path: str, error: Exception) -> Exception:
+    if isinstance(error, _WrongError):
+        return FixityError(f"`{path}` arrives from W&B otherwise than it is listed there: {error}")
+    status = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else failures.brief(error)
+    return AwayError(f"W&B does not give `{path}` now: {status}")

@@ -1,0 +1,141 @@
+"""What this process and the one that holds W&B's client say to each other: a line of JSON each.
+
+One thing is asked of one process; it answers with how far it is, and at last with the outcome or a failure.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from reprokit.mirrors.interface import Copy, Exported, Receipt
+from reprokit.mirrors.wandb.settings import Options
+
+# What stands in the way: it cannot be done now; W&B refuses us, or what we ask; there is no such thing there; what lies
+# here or there is not what it should be; W&B's client is not what it should be.
+Trouble: TypeAlias = Literal["away", "refused", "missing", "fixity", "client"]
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """A file of a bundle: its MD5 in hexadecimal, and its size in bytes."""
+
+    md5: str
+    size: int
+
+
+class Parcel(Struct, frozen=True, kw_only=True):
+    """A bundle and what is to be said of it; see `Consignment`."""
+
+    bundle: str
+    files: dict[str, Sent]
+    name: str | None
+    tags: list[str]
+    note: str | None
+    before: list[str]
+    original: str | None
+
+
+class Push(Struct, frozen=True, kw_only=True, tag=True):
+    """Send a bundle, or what of it is not there yet, and see that all of it is."""
+
+    parcel: Parcel
+    address: str
+    options: Options
+    seconds: float
+
+
+class Export(Struct, frozen=True, kw_only=True, tag=True):
+    """Write into a folder what is to be sent later."""
+
+    parcel: Parcel
+    address: str
+    options: Options
+    folder: str
+    seconds: float
+
+
+class Look(Struct, frozen=True, kw_only=True, tag=True):
+    """Tell what a reference means."""
+
+    reference: str
+    address: str
+    options: Options
+    seconds: float
+
+
+class Fetch(Struct, frozen=True, kw_only=True, tag=True):
+    """Bring the files of a version into an empty folder."""
+
+    reference: str
+    address: str
+    options: Options
+    folder: str
+    seconds: float
+
+
+class Doing(Struct, frozen=True, kw_only=True, tag=True):
+    """How far it is."""
+
+    doing: str
+    octets: int = 0
+    of: int = 0
+
+
+class Pushed(Struct, frozen=True, kw_only=True, tag=True):
+    """All of the bundle is there."""
+
+    receipt: Receipt
+
+
+class Written(Struct, frozen=True, kw_only=True, tag=True):
+    """It is written, to be sent later."""
+
+    exported: Exported
+
+
+class Found(Struct, frozen=True, kw_only=True, tag=True):
+    """What a reference means; for `Fetch`, what arrived."""
+
+    copy: Copy
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag=True):
+    """It was not done."""
+
+    trouble: Trouble
+    reason: str
+    hint: str | None = None
+
+
+Request: TypeAlias = Push | Export | Look | Fetch
+Outcome: TypeAlias = Pushed | Written | Found
+Answer: TypeAlias = Doing | Outcome | Failed
+
+_encoder = msgspec.json.Encoder()
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
+_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
+
+
+def encode(message: Request | Answer) -> bytes:
+    """Write a message as a line."""
+    return _encoder.encode(message) + b"\n"
+
+
+def request(line: bytes) -> Request:
+    """Read what is asked.
+
+    Raises:
+        msgspec.DecodeError: it is nothing of the kind.
+    """
+    return _requests.decode(line)
+
+
+def answer(line: bytes) -> Answer:
+    """Read what is answered.
+
+    Raises:
+        msgspec.DecodeError: it is nothing of the kind.
+    """
+    return _answers.decode(line)

@@ -1,0 +1,217 @@
+"""The process that holds W&B's client: started for one request, with a deadline, and ended with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from reprokit.errors import FixityError, InputMissingError, NotFoundError, RemoteError, ReprokitError
+from reprokit.mirrors.interface import AwayError, Environment, Room, Step
+from reprokit.mirrors.wandb import web, wire, worker_environment
+from reprokit.mirrors.wandb.wire import Answer, Doing, Failed, Outcome, Request
+
+_PROGRAM = "reprokit.mirrors.wandb.client"
+_CHUNK = 1 << 16
+_LONGEST_ANSWER = 4 << 20
+_TAIL = 4096
+_SHOWN = 300
+_DYING = 5.0
+"""Seconds that are waited for killed ones: on a file system that hangs, even that may not end them."""
+_POLL = 0.05
+_AGAIN = "try again later; what has arrived is not sent a second time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What is asked of the client, and with what. `key` is `None` where nothing is sent; `folders` are made anew."""
+
+    request: Request
+    environment: Environment
+    address: str
+    key: str | None
+    room: Room
+
+
+@dataclass(kw_only=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    mark: str
+    until: float
+    heard: bytearray = field(default_factory=bytearray)
+    said: bytearray = field(default_factory=bytearray)
+
+
+def run(call: Call) -> Outcome:
+    """Have the client do something, and give what came of it.
+
+    Raises:
+        AwayError: it was not done in time, or the process ended before it was done.
+        RemoteError: W&B refuses it.
+        NotFoundError: what is asked for is not there.
+        FixityError: what lies here or there is not what it should be.
+        InputMissingError: W&B's client cannot be used.
+    """
+    with _started(call) as worker:
+        for answer in _answers(worker, call):
+            match answer:
+                case Doing(doing=doing, octets=octets, of=of):
+                    call.room.watch(Step(doing=doing, octets=octets, of=of))
+                case Failed():
+                    raise _failure(answer, call)
+                case _:
+                    return answer
+        raise _ended(worker, call)
+
+
+@contextmanager
+def _started(call: Call) -> Iterator[_Worker]:
+    mark = uuid.uuid4().hex
+    # Sockets lie in it, whose names may not be long.
+    passing = Path(tempfile.mkdtemp(prefix="reprokit-"))
+    try:
+        environment = worker_environment.made(
+            call.environment, address=call.address, key=call.key, scratch=call.room.scratch, mark=mark
+        )
+        worker_environment.make_folders(environment)
+        process = subprocess.Popen(
+            # `-P`: what lies in the working directory is nobody's to import.
+            [sys.executable, "-P", "-m", _PROGRAM],
+            cwd=call.room.scratch,
+            env=environment | {"TMPDIR": str(passing), worker_environment.PASSING: str(passing)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            yield _Worker(process=process, mark=mark, until=time.monotonic() + call.room.seconds)
+        finally:
+            _stop(process, mark)
+    finally:
+        shutil.rmtree(passing, ignore_errors=True)
+
+
+def _stop(process: subprocess.Popen[bytes], mark: str) -> None:
+    # Nothing of it is awaited that could hang.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for stream in (process.stdin, process.stdout, process.stderr):
+        with contextlib.suppress(OSError):
+            if stream is not None:
+                stream.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=_DYING)
+    # W&B's own service is in a session of its own. It ends when it notices that whoever started it is gone; where it
+    # can be found, it is ended at once.
+    until = time.monotonic() + _DYING
+    while (left := _marked(mark)) and time.monotonic() < until:
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_POLL)
+
+
+def _marked(mark: str) -> list[int]:
+    """Find the processes that were started with our mark in their environment; where there is no `/proc`, none."""
+    sought = f"{worker_environment.MARK}={mark}".encode()
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if sought in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+    return found
+
+
+def _answers(worker: _Worker, call: Call) -> Iterator[Answer]:
+    """Ask, and yield what is answered, until the process ends; what it says beside that is kept for messages."""
+    process = worker.process
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        return
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        selector.register(process.stderr, selectors.EVENT_READ)
+        # The stream stays open: when it ends, the process knows that we are gone, and goes too.
+        with contextlib.suppress(OSError):
+            process.stdin.write(wire.encode(call.request))
+            process.stdin.flush()
+        while process.stdout in {key.fileobj for key in selector.get_map().values()}:
+            ready = selector.select(max(0.0, worker.until - time.monotonic()))
+            if not ready:
+                raise AwayError(
+                    f"W&B at {call.address} did not finish within {call.room.seconds:g} s{_told(worker, call)}",
+                    hint=_AGAIN,
+                )
+            for key, _ in ready:
+                if not (chunk := os.read(key.fd, _CHUNK)):
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stderr:
+                    worker.said = (worker.said + chunk)[-_TAIL:]
+                else:
+                    worker.heard += chunk
+            yield from _heard(worker, call)
+
+
+def _heard(worker: _Worker, call: Call) -> Iterator[Answer]:
+    if len(worker.heard) > _LONGEST_ANSWER:
+        raise _ended(worker, call)
+    while (end := worker.heard.find(b"\n")) >= 0:
+        line = bytes(worker.heard[:end])
+        del worker.heard[: end + 1]
+        try:
+            yield wire.answer(line)
+        except msgspec.DecodeError as error:
+            raise _ended(worker, call) from error
+
+
+def _ended(worker: _Worker, call: Call) -> AwayError:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        worker.process.wait(timeout=1.0)
+    status = worker.process.returncode
+    how = "" if status is None else f" (exit status {status})"
+    return AwayError(
+        f"W&B's client ended before its work was done{how}{_told(worker, call)}",
+        hint=_AGAIN,
+    )
+
+
+def _told(worker: _Worker, call: Call) -> str:
+    """Give the last line that the process wrote beside its answers, if there is one."""
+    lines = [each for each in worker.said.decode(errors="replace").splitlines() if each.strip()]
+    return f": {_redacted(lines[-1], call)}" if lines else ""
+
+
+def _redacted(text: str, call: Call) -> str:
+    told = " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    if call.key:
+        for secret in (call.key, web.authorization(call.key).removeprefix("Basic ")):
+            told = told.replace(secret, "…")
+    return told[:_SHOWN]
+
+
+def _failure(failed: Failed, call: Call) -> ReprokitError:
+    reason, hint = _redacted(failed.reason, call), failed.hint
+    match failed.trouble:
+        case "away":
+            return AwayError(reason, hint=hint or _AGAIN)
+        case "refused":
+            return RemoteError(reason, hint=hint or f"look at it on {call.address}, and at your key's rights")
+        case "missing":
+            return NotFoundError(reason, hint=hint or "look there for the name and its versions")
+        case "fixity":
+            return FixityError(reason, hint=hint or "verify both with `reprokit validate`, and try again")
+        case "client":
+            return InputMissingError(reason, hint=hint or "`uv tool install 'reprokit-eval[wandb]'`")

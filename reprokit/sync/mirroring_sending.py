@@ -1,0 +1,139 @@
+"""Sending one bundle to a mirror: it is proven and validated, it is sent, and the receipt is held against it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.archive import durable, references
+from reprokit.archive.layout import Archive
+from reprokit.archive.tags import labels
+from reprokit.bundle.reading import open_bundle
+from reprokit.bundle.validation import validate
+from reprokit.errors import FixityError
+from reprokit.mirrors.interface import AwayError, Consignment, Destination, Exported, Member, Receipt, Room, Step
+from reprokit.sync.mirroring_events import Said
+from reprokit.sync.mirroring_services import Service, Terms
+from reprokit.sync.push import proven
+from reprokit.sync.transfer import DamageError
+
+_RATE = 1_000_000
+"""Bytes a second: a connection that is slower needs a longer timeout."""
+
+
+class NotRegisteredYetError(Exception):
+    """The bundle is published, and its pointer is still to be written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """A bundle on its way: what is sent, its bytes, to where, and how."""
+
+    archive: Archive
+    terms: Terms
+    consignment: Consignment
+    to: Destination
+
+    @property
+    def bundle(self) -> str:
+        """The id of the bundle."""
+        return self.consignment.bundle.path.name
+
+    @property
+    def octets(self) -> int:
+        """All its bytes, those of tag files included."""
+        return sum(member.size for member in self.consignment.files.values())
+
+    def room(self, scratch: str) -> Room:
+        """Give what the mirror may use for it."""
+        seconds = self.terms.timeout + self.octets / _RATE
+        return Room(scratch=Path(scratch), seconds=seconds, watch=lambda step: self.terms.watch(self.bundle, step))
+
+
+def prove(archive: Archive, bundle_id: str, to: Destination, terms: Terms, said: Said) -> Parcel:
+    """Prove a bundle, every byte and every record, and gather what there is to say of it; nothing is sent.
+
+    Raises:
+        NotRegisteredYetError: nobody has registered it.
+        FixityError: it is not what was captured, or not valid; as a `DamageError` it names what was found.
+        NotFoundError: it is not here.
+        ReprokitError: it, or what the archive says of it, cannot be read.
+    """
+    if not archive.pointer(bundle_id).is_file():
+        raise NotRegisteredYetError
+    folder = references.here(archive, bundle_id)
+    terms.watch(bundle_id, Step(doing="proving"))
+    _, listing = proven(archive, bundle_id)
+    _require_valid(folder)
+    bundle = open_bundle(folder)
+    known = said.newest(mirror=to.mirror, address=to.address, identity=bundle.identity, bundle=bundle_id)
+    reproduces = bundle.record.reproduces
+    original = said.newest(mirror=to.mirror, address=to.address, identity=reproduces) if reproduces else None
+    consignment = Consignment(
+        bundle=bundle,
+        files={path: Member(md5=md5, size=(folder / path).stat().st_size) for path, md5 in listing.files.items()},
+        label=labels.label(archive, bundle_id),
+        before=tuple(known.labels) if known else (),
+        original=original.reference if original else None,
+    )
+    return Parcel(archive=archive, terms=terms, consignment=consignment, to=to)
+
+
+def _require_valid(folder: Path) -> None:
+    errors = [found for found in validate(folder) if found.severity == "error"]
+    if errors:
+        more = f" and {len(errors) - 1} more" if len(errors) > 1 else ""
+        hint = f"see `reprokit validate {folder.name}`"
+        raise DamageError(f"it is not valid: `{errors[0].where}`{more}", hint=hint, findings=errors)
+
+
+def send(parcel: Parcel, service: Service) -> Receipt:
+    """Send a bundle, again and again while the service is away and there is patience left.
+
+    Raises:
+        AwayError: there is none left; then the service counts as away for all.
+        RemoteError: the service refuses it.
+        FixityError: what is there, by the receipt or by the mirror's word, is not what was sent.
+    """
+    while True:
+        began = service.patience.clock()
+        try:
+            with _scratch(parcel.archive) as scratch:
+                receipt = service.mirror.push(
+                    parcel.consignment, parcel.to, parcel.terms.environment, parcel.room(scratch)
+                )
+        except AwayError as error:
+            parcel.terms.watch(parcel.bundle, Step(doing="waiting to try again"))
+            if service.patience.wait(began, after=error.after):
+                continue
+            service.trouble = error
+            raise
+        service.patience.succeeded()
+        _require_true(receipt, parcel)
+        return receipt
+
+
+def _require_true(receipt: Receipt, parcel: Parcel) -> None:
+    """Refuse a receipt that is not for the whole of what was sent, to where it was sent."""
+    to, files = parcel.to, len(parcel.consignment.files)
+    said = (receipt.mirror, receipt.address, receipt.files, receipt.octets)
+    if said != (to.mirror, to.address, files, parcel.octets):
+        raise FixityError(
+            f"the receipt is for {receipt.files} files of {receipt.octets} bytes at {receipt.address}, and {files} of "
+            f"{parcel.octets} bytes were sent to {to.address}",
+            hint="it does not count as mirrored; `reprokit sync` tries again",
+        )
+
+
+def export(parcel: Parcel, service: Service, folder: Path) -> Exported:
+    """Write into a folder what is to be sent later by the mirror's own program."""
+    with _scratch(parcel.archive) as scratch:
+        return service.mirror.export(
+            parcel.consignment, parcel.to, parcel.terms.environment, folder, parcel.room(scratch)
+        )
+
+
+def _scratch(archive: Archive) -> tempfile.TemporaryDirectory[str]:
+    durable.prepare(archive)
+    return tempfile.TemporaryDirectory(prefix="mirror-", dir=archive.scratch, ignore_cleanup_errors=True)
