@@ -43,7 +43,7 @@ def open(reference: str | os.PathLike[str], *, archive: str | os.PathLike[str] |
         InputMissingError: there is no key for the mirror, or its client is not installed.
     """
     if isinstance(reference, str) and ":" in reference:
-        from reprokit.sync.foreign_opening import open_foreign  # noqa: PLC0415 - to import `reprokit` must stay cheap
+        from reprokit.sync.foreign.opening import open_foreign  # noqa: PLC0415 - to import `reprokit` must stay cheap
 
         if (fetched := open_foreign(reference, archive)) is not None:
             return fetched

@@ -12,7 +12,8 @@ from reprokit.capture.finished import adoption as recursive
 from reprokit.cli import mirroring_status, sync_command
 from reprokit.diff import difference
 from reprokit.reproduce import plan, run
-from reprokit.sync import mirroring_report, transfer
+from reprokit.sync import transfer
+from reprokit.sync.mirroring import report as mirroring_report
 
 PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
     **schemas.TYPES,

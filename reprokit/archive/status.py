@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit import git
-from reprokit.archive import outbox, pending, publication, references, registration
+from reprokit.archive import pending, publication, references, registration
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.publication import Abandoned
 from reprokit.bundle import naming
@@ -27,8 +26,6 @@ class Status:
     `unmarked` those that are published but neither registered nor pending. `under_way` counts captures that still run
     or cannot be judged from here. `uncommitted` lists pointers, catalog entries and ledger files that git does not hold
     as they are, `strays` what does not belong under `bundles/`. `git` says what git could not tell, and why.
-    `mirroring` counts the bundles that wait for each mirror, `refused` those of them that need a person, and
-    `unreadable` lists files of the outbox that say nothing.
     """
 
     location: Path
@@ -41,9 +38,6 @@ class Status:
     uncommitted: tuple[str, ...]
     strays: tuple[str, ...]
     git: str | None = None
-    mirroring: dict[str, int] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
-    unreadable: tuple[str, ...] = ()
 
 
 def status(archive: Archive) -> Status:
@@ -54,7 +48,6 @@ def status(archive: Archive) -> Status:
         uncommitted, trouble = _uncommitted(archive), None
     except ReprokitError as error:
         uncommitted, trouble = (), error.message
-    there = outbox.contents(archive)
     return Status(
         location=archive.root,
         bundles=len(ids),
@@ -66,9 +59,6 @@ def status(archive: Archive) -> Status:
         uncommitted=uncommitted,
         strays=strays(archive),
         git=trouble,
-        mirroring=dict(Counter(wish.mirror for wish in there.waiting)),
-        refused=dict(Counter(wish.mirror for wish in there.waiting if wish.state == "refused")),
-        unreadable=tuple(damaged.path for damaged in there.damaged),
     )
 
 

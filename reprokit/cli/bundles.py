@@ -26,9 +26,9 @@ from reprokit.cli.options import find_archive, find_archive_if_any
 from reprokit.cli.transfers import watched_steps
 from reprokit.errors import FixityError, NotFoundError
 from reprokit.mirrors.interface import Copy
-from reprokit.sync import foreign
-from reprokit.sync.foreign import Foreign
-from reprokit.sync.foreign_spelling import near
+from reprokit.sync.foreign import references as foreign
+from reprokit.sync.foreign.references import Foreign
+from reprokit.sync.foreign.spelling import near
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,18 +12,19 @@ import click
 import msgspec
 
 from reprokit import clock
-from reprokit.archive import outbox, references
+from reprokit.archive import references
 from reprokit.archive.location import Archive
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import print_json, table
 from reprokit.cli.transfers import watched_steps
 from reprokit.errors import NotFoundError, ReprokitError
 from reprokit.mirrors.interface import Destination
-from reprokit.outbox import mirror_settings
-from reprokit.sync import mirroring
-from reprokit.sync.mirroring import Terms
-from reprokit.sync.mirroring_report import MIRRORED, Delivery, Mirrored, Outcome, exit_code
-from reprokit.sync.mirroring_services import Watch, unwatched
+from reprokit.outbox import destinations as mirror_settings
+from reprokit.outbox import waiting as outbox
+from reprokit.sync.mirroring import drain as mirroring
+from reprokit.sync.mirroring.drain import Terms
+from reprokit.sync.mirroring.report import MIRRORED, Delivery, Mirrored, Outcome, exit_code
+from reprokit.sync.mirroring.services import Watch, unwatched
 
 _OUTCOMES: dict[Outcome, str] = {
     "sent": "sent",

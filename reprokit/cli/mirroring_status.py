@@ -7,10 +7,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from reprokit.archive import outbox, pending, publication
+from reprokit.archive import pending, publication
 from reprokit.archive.layout import Archive
-from reprokit.archive.outbox import Damaged, Waiting
 from reprokit.cli.options import counted
+from reprokit.outbox import waiting as outbox
+from reprokit.outbox.waiting import Damaged, Waiting
 
 SCHEMA = "https://w3id.org/reprokit/v1/outbox.schema.json"
 

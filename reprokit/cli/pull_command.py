@@ -14,10 +14,11 @@ from reprokit.cli.bundles import meant_for_a_mirror
 from reprokit.cli.options import archive_option, find_archive, json_option, require_some_or_all
 from reprokit.cli.transfers import chosen, remote_option, show, timeout_option, watched, watched_steps
 from reprokit.errors import ReprokitError, UsageError
-from reprokit.sync import foreign, foreign_pull
-from reprokit.sync.foreign import Foreign
-from reprokit.sync.pull import pull
-from reprokit.sync.remotes import choose
+from reprokit.sync.foreign import pull as foreign_pull
+from reprokit.sync.foreign import references as foreign
+from reprokit.sync.foreign.references import Foreign
+from reprokit.sync.remotes.configuration import choose
+from reprokit.sync.remotes.pull import pull
 from reprokit.sync.transfer import Transfer, failed
 
 

@@ -11,8 +11,8 @@ from reprokit.cli.mirroring import push_to_mirror
 from reprokit.cli.options import archive_option, find_archive, json_option, require_writable
 from reprokit.cli.transfers import chosen, remote_option, show, timeout_option, watched
 from reprokit.errors import UsageError
-from reprokit.sync.push import push
-from reprokit.sync.remotes import choose
+from reprokit.sync.remotes.configuration import choose
+from reprokit.sync.remotes.push import push
 
 
 @click.command("push", short_help="Send bundles to a DVC remote or a mirror, and check that they arrived.")

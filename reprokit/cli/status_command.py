@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -18,9 +20,33 @@ from reprokit.capture.interrupted.finishing import can_be_finished
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
 from reprokit.errors import ExitCode, UsageError
+from reprokit.outbox import waiting
 
 
-def _lines(state: Status) -> Iterator[str]:
+@dataclass(frozen=True, kw_only=True)
+class _Shown(Status):
+    """How an archive is doing, its outbox included.
+
+    `mirroring` counts the bundles that wait for each mirror, `refused` those of them that need a person, and
+    `unreadable` lists files of the outbox that say nothing.
+    """
+
+    mirroring: dict[str, int]
+    refused: dict[str, int]
+    unreadable: tuple[str, ...]
+
+
+def _look(archive: Archive) -> _Shown:
+    outbox = waiting.contents(archive)
+    return _Shown(
+        **vars(status(archive)),
+        mirroring=dict(Counter(wish.mirror for wish in outbox.waiting)),
+        refused=dict(Counter(wish.mirror for wish in outbox.waiting if wish.state == "refused")),
+        unreadable=tuple(damaged.path for damaged in outbox.damaged),
+    )
+
+
+def _lines(state: _Shown) -> Iterator[str]:
     yield f"archive      {state.location}"
     yield f"bundles      {state.bundles}" + (f", {state.absent} without their payload here" if state.absent else "")
     for name, ids in (("pending", state.pending), ("unmarked", state.unmarked)):
@@ -39,7 +65,7 @@ def _lines(state: Status) -> Iterator[str]:
         yield f"git          {state.git}"
 
 
-def _about_outbox(state: Status) -> Iterator[str]:
+def _about_outbox(state: _Shown) -> Iterator[str]:
     for mirror, amount in state.mirroring.items():
         refused = state.refused.get(mirror, 0)
         which = "refused" if refused == amount else f"{refused} of them refused"
@@ -80,7 +106,7 @@ def _clear(archive: Archive, *, agreed: bool) -> None:
         say("hint: to lose them, `reprokit status --clear --yes`")
 
 
-def _unfinished(state: Status) -> bool:
+def _unfinished(state: _Shown) -> bool:
     left = (state.pending, state.unmarked, state.abandoned, state.uncommitted, state.strays, state.git)
     return any((*left, state.refused, state.unreadable))
 
@@ -113,7 +139,7 @@ def command(clear_up: bool, yes: bool, archive: Path | None, as_json: bool) -> i
     settle(place)
     if clear_up:
         _clear(place, agreed=yes)
-    state = status(place)
+    state = _look(place)
     if as_json:
         print_json(state)
     else:

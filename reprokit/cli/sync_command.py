@@ -21,9 +21,9 @@ from reprokit.cli.options import archive_option, counted, find_archive, json_opt
 from reprokit.cli.transfers import timeout_option
 from reprokit.errors import ExitCode, UsageError
 from reprokit.probes import secrets
-from reprokit.sync.lock_completion import Completion, complete
-from reprokit.sync.mirroring_report import Mirrored, is_left, needs_a_person
-from reprokit.sync.package_index import PackageIndex
+from reprokit.sync.locks.completion import Completion, complete
+from reprokit.sync.locks.package_index import PackageIndex
+from reprokit.sync.mirroring.report import Mirrored, is_left, needs_a_person
 
 SCHEMA = "https://w3id.org/reprokit/v1/sync.schema.json"
 

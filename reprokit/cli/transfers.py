@@ -19,7 +19,7 @@ from reprokit.cli.messages import say, visible
 from reprokit.cli.options import counted, print_json, require_some_or_all, table
 from reprokit.mirrors import interface as mirrors
 from reprokit.mirrors.interface import Step
-from reprokit.sync.foreign import VARIABLE
+from reprokit.sync.foreign.references import VARIABLE
 from reprokit.sync.transfer import Carried, Outcome, Progress, Transfer, Watch, exit_code, unwatched
 
 remote_option = click.option(

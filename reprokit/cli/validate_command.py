@@ -18,7 +18,7 @@ from reprokit.cli.bundles import fetch_bundle, meant_for_a_mirror
 from reprokit.cli.messages import visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json, require_some_or_all
 from reprokit.errors import ExitCode, NotFoundError, ReprokitError
-from reprokit.sync.foreign import is_foreign
+from reprokit.sync.foreign.references import is_foreign
 from reprokit.sync.transfer import DamageError, RecordsError
 
 _RECORD_CODES = ("E2",)

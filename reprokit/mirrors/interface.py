@@ -59,9 +59,7 @@ class Destination(Struct, frozen=True, kw_only=True):
     address: Annotated[str, Meta(description="of the service, without credentials")]
     trusted: Annotated[
         bool,
-        Meta(
-            description="whether the user named it; if not, only a key that is stored for this very host is used"
-        ),
+        Meta(description="whether the user named it; if not, only a key that is stored for this very host is used"),
     ] = True
     options: Annotated[
         dict[str, Json],

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from reprokit.archive import outbox
 from reprokit.archive.layout import Archive
 from reprokit.bundle.values import Json
 from reprokit.errors import ReprokitError
 from reprokit.mirrors.interface import Destination
-from reprokit.outbox import mirror_settings
+from reprokit.outbox import destinations as mirror_settings
+from reprokit.outbox import waiting as outbox
 
 DEFAULT = "wandb"
 

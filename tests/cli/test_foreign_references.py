@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reprokit.sync import foreign_spelling
+from reprokit.sync.foreign import spelling as foreign_spelling
 
 SOURCE = Path(__file__).parents[1] / "sync/shelf.py"
 

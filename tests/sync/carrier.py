@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from reprokit.archive.layout import Archive
-from reprokit.sync import pull, push
-from reprokit.sync.remotes import choose
+from reprokit.sync.remotes import pull, push
+from reprokit.sync.remotes.configuration import choose
 
 COUNTED = {
     "open",

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 from reprokit.archive.layout import Archive
-from reprokit.sync import mirroring
-from reprokit.sync.mirroring import Terms
+from reprokit.sync.mirroring import drain as mirroring
+from reprokit.sync.mirroring.drain import Terms
 
 COUNTED = {
     "open",

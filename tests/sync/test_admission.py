@@ -29,8 +29,8 @@ from reprokit.errors import (
     ReprokitError,
     UnreadableError,
 )
-from reprokit.sync.admission import Origin, admit, arrival
-from reprokit.sync.admission_proof import prove
+from reprokit.sync.admission.proof import prove
+from reprokit.sync.admission.taking_in import Origin, admit, arrival
 
 ORIGIN = Origin(event="pulled", verb="pull", detail={"reference": "shelf:toy:v7"}, place="`shelf:toy:v7`")
 
@@ -399,8 +399,9 @@ import os, shutil, signal, sys
 from pathlib import Path
 from reprokit.archive import durable, publication, registration
 from reprokit.archive.layout import Archive
-from reprokit.sync import admission, admission_proof
-from reprokit.sync.admission import Origin, admit, arrival
+from reprokit.sync.admission import taking_in as admission
+from reprokit.sync.admission import proof as admission_proof
+from reprokit.sync.admission.taking_in import Origin, admit, arrival
 
 archive, bundle, moment = Archive(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]
 

@@ -20,8 +20,8 @@ from reprokit.bundle.environment import Environment
 from reprokit.bundle.results import Results
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload
-from reprokit.sync import lock_completion
-from reprokit.sync.package_index import PackageIndex
+from reprokit.sync.locks import completion as lock_completion
+from reprokit.sync.locks.package_index import PackageIndex
 
 SERVER = Path(__file__).with_name("package_index.py")
 HEADER = "# The Python packages of the evaluation's environment.\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprokit.sync import backoff
-from reprokit.sync.backoff import Patience
+from reprokit.sync.mirroring import backoff
+from reprokit.sync.mirroring.backoff import Patience
 
 seconds = st.floats(0, 1000, allow_nan=False)
 fractions = st.floats(0, 1, exclude_max=True, allow_nan=False)

@@ -13,8 +13,9 @@ import jsonschema
 import msgspec
 import pytest
 
-from reprokit.archive import ledger, outbox, publication, registration
+from reprokit.archive import ledger, publication, registration
 from reprokit.archive.layout import Archive
+from reprokit.outbox import waiting as outbox
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,19 +12,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from reprokit.archive import ledger, outbox, publication, registration
+from reprokit.archive import ledger, publication, registration
 from reprokit.archive.layout import Archive
-from reprokit.archive.outbox import Waiting
 from reprokit.archive.status import status
 from reprokit.archive.tags import labels
 from reprokit.bundle import bag
 from reprokit.bundle.writing import Label
 from reprokit.errors import UsageError
 from reprokit.mirrors.interface import Receipt
-from reprokit.outbox import mirror_settings
-from reprokit.sync import mirroring
-from reprokit.sync.backoff import Patience
-from reprokit.sync.mirroring import Terms
+from reprokit.outbox import destinations as mirror_settings
+from reprokit.outbox import waiting as outbox
+from reprokit.outbox.waiting import Waiting
+from reprokit.sync.mirroring import drain as mirroring
+from reprokit.sync.mirroring.backoff import Patience
+from reprokit.sync.mirroring.drain import Terms
 
 SOURCE = Path(__file__).parents[1] / "contracts/folder_mirror.py"
 

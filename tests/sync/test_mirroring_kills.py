@@ -13,10 +13,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reprokit.archive import ledger, outbox
+from reprokit.archive import ledger
 from reprokit.archive.layout import Archive
 from reprokit.archive.status import status
 from reprokit.mirrors.interface import Destination
+from reprokit.outbox import waiting as outbox
 
 POINTS = 24
 

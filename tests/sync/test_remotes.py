@@ -20,9 +20,9 @@ from reprokit.archive.layout import Archive
 from reprokit.bundle import bag
 from reprokit.errors import RemoteError, UsageError
 from reprokit.sync import transfer
-from reprokit.sync.pull import pull
-from reprokit.sync.push import push, pushes
-from reprokit.sync.remotes import choose, configured
+from reprokit.sync.remotes.configuration import choose, configured
+from reprokit.sync.remotes.pull import pull
+from reprokit.sync.remotes.push import push, pushes
 
 BIG = "data/harness/big.bin"
 WORD = "data/harness/word.txt"
@@ -137,7 +137,7 @@ def test_a_bundle_that_is_not_here_cannot_be_sent(archive, publish, store):
 
 
 def test_files_go_before_their_listing(archive, publish, store, monkeypatch):
-    from reprokit.sync import folder
+    from reprokit.sync.remotes import folder
 
     order = []
     copy = folder._copy_in
@@ -151,7 +151,7 @@ def test_files_go_before_their_listing(archive, publish, store, monkeypatch):
 
 
 def test_a_file_that_changes_while_it_is_sent_does_not_arrive(archive, publish, store, monkeypatch, object_of):
-    from reprokit.sync import push as pushing
+    from reprokit.sync.remotes import push as pushing
 
     one = publish("one")
     place = object_of(store, one, WORD)
@@ -187,7 +187,7 @@ def test_dvc_believes_a_listing_and_reprokit_does_not(archive, publish, store, o
 
 
 def test_a_remote_that_does_not_keep_what_it_is_sent_is_found_out(archive, publish, store, monkeypatch):
-    from reprokit.sync import folder
+    from reprokit.sync.remotes import folder
 
     copy = folder._copy_in
 
@@ -419,7 +419,7 @@ def test_a_pointer_of_another_bundle_is_refused(archive, pushed, publish):
 
 
 def test_when_the_remote_goes_away_the_rest_is_told_and_what_was_fetched_is_kept(archive, pushed, publish, monkeypatch):
-    from reprokit.sync import folder
+    from reprokit.sync.remotes import folder
 
     one, other = pushed
     copy, count = folder._copy_out, 0

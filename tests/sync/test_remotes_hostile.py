@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from reprokit.errors import ExitCode, UsageError
-from reprokit.sync import dvc_settings
-from reprokit.sync.carrier import carry
-from reprokit.sync.remotes import Remote, choose, configured
+from reprokit.sync.remotes import dvc_settings
+from reprokit.sync.remotes.carrier import carry
+from reprokit.sync.remotes.configuration import Remote, choose, configured
 
 NOWHERE = "webdav://127.0.0.1:9/x"
 

@@ -14,9 +14,9 @@ from reprokit.archive import cache, dvc, status, validation
 from reprokit.archive.layout import Archive
 from reprokit.bundle import bag
 from reprokit.errors import ReprokitError
-from reprokit.sync.pull import pull
-from reprokit.sync.push import push, pushes
-from reprokit.sync.remotes import choose
+from reprokit.sync.remotes.configuration import choose
+from reprokit.sync.remotes.pull import pull
+from reprokit.sync.remotes.push import push, pushes
 
 POINTS = 22
 

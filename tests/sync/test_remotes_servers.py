@@ -8,12 +8,12 @@ import pytest
 
 from reprokit.archive import validation
 from reprokit.bundle.validation import validate
-from reprokit.sync.objects import Destination
-from reprokit.sync.opening import opened
-from reprokit.sync.pull import pull
-from reprokit.sync.push import push
-from reprokit.sync.remotes import choose
-from reprokit.sync.wire import Finished
+from reprokit.sync.remotes.configuration import choose
+from reprokit.sync.remotes.objects import Destination
+from reprokit.sync.remotes.opening import opened
+from reprokit.sync.remotes.pull import pull
+from reprokit.sync.remotes.push import push
+from reprokit.sync.remotes.wire import Finished
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 

@@ -201,7 +201,11 @@ def test_the_settings_say_how_it_is_shown(desk, rich):
 
 @pytest.mark.parametrize(
     "fault",
-    [{"kind": "lost-history"}, {"kind": "lost-commit"}, {"kind": "status", "status": 403, "operation": "CreateRunFiles"}],
+    [
+        {"kind": "lost-history"},
+        {"kind": "lost-commit"},
+        {"kind": "status", "status": 403, "operation": "CreateRunFiles"},
+    ],
     ids=["history", "commit", "tables"],
 )
 def test_what_was_lost_without_a_word_is_not_mirrored_and_sent_again(desk, rich, fault):

@@ -18,13 +18,25 @@ import msgspec
 
 from reprokit.archive.layout import Archive
 from reprokit.errors import InputMissingError, RemoteError, ReprokitError, UsageError
-from reprokit.sync import wire
-from reprokit.sync.dvc_settings import LOCAL
-from reprokit.sync.objects import Destination
-from reprokit.sync.remotes import Remote
-from reprokit.sync.wire import Answer, Done, Failed, Fetch, Finished, Measure, Moved, Open, Opened, Request, Send
+from reprokit.sync.remotes import wire
+from reprokit.sync.remotes.configuration import Remote
+from reprokit.sync.remotes.dvc_settings import LOCAL
+from reprokit.sync.remotes.objects import Destination
+from reprokit.sync.remotes.wire import (
+    Answer,
+    Done,
+    Failed,
+    Fetch,
+    Finished,
+    Measure,
+    Moved,
+    Open,
+    Opened,
+    Request,
+    Send,
+)
 
-_PROGRAM = "reprokit.sync.dvc_program"
+_PROGRAM = "reprokit.sync.remotes.dvc_program"
 _FIRST_WORD = 60.0  # seconds: importing dvc and reaching the remote
 _CHUNK = 1 << 16
 # Other makers' S3 servers know the digests that newer clients want by default only in part; ours are compared anyway.

@@ -13,16 +13,20 @@ from dataclasses import dataclass, field
 import msgspec
 
 from reprokit import clock
-from reprokit.archive import outbox, own_folders
+from reprokit.archive import own_folders
 from reprokit.archive.layout import Archive
-from reprokit.archive.outbox import Waiting
 from reprokit.errors import ExitCode, FixityError, ReprokitError
 from reprokit.mirrors.interface import AwayError, Destination, Exported
-from reprokit.sync import mirroring_events, mirroring_export, mirroring_sending, transfer
-from reprokit.sync.mirroring_events import Said
-from reprokit.sync.mirroring_report import MIRRORED, PERSONS, Delivery, Mirrored, Outcome
-from reprokit.sync.mirroring_sending import NotRegisteredYetError
-from reprokit.sync.mirroring_services import BUDGET, TIMEOUT, Services, Terms, destination_of
+from reprokit.outbox import waiting as outbox
+from reprokit.outbox.waiting import Waiting
+from reprokit.sync import transfer
+from reprokit.sync.mirroring import events as mirroring_events
+from reprokit.sync.mirroring import export as mirroring_export
+from reprokit.sync.mirroring import sending as mirroring_sending
+from reprokit.sync.mirroring.events import Said
+from reprokit.sync.mirroring.report import MIRRORED, PERSONS, Delivery, Mirrored, Outcome
+from reprokit.sync.mirroring.sending import NotRegisteredYetError
+from reprokit.sync.mirroring.services import BUDGET, TIMEOUT, Services, Terms, destination_of
 from reprokit.sync.transfer import DamageError
 
 __all__ = ["BUDGET", "TIMEOUT", "Terms", "drain", "mirror"]

@@ -21,12 +21,13 @@ from reprokit.archive.layout import Archive
 from reprokit.archive.ledger import Event
 from reprokit.bundle.finding import Finding, finding
 from reprokit.errors import FixityError, InvalidRecordError
-from reprokit.sync import reading_back, transfer
-from reprokit.sync.objects import Objects
-from reprokit.sync.opening import opened
-from reprokit.sync.remotes import Remote
+from reprokit.sync import transfer
+from reprokit.sync.remotes import reading_back
+from reprokit.sync.remotes.configuration import Remote
+from reprokit.sync.remotes.objects import Objects
+from reprokit.sync.remotes.opening import opened
+from reprokit.sync.remotes.wire import Finished, Moved
 from reprokit.sync.transfer import Carried, Progress, Transfer, Watch, unwatched
-from reprokit.sync.wire import Finished, Moved
 
 PUSHED = "pushed"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from reprokit import git
 from reprokit.archive.layout import Archive
 from reprokit.errors import UsageError
-from reprokit.sync.dvc_settings import HARMLESS, LOCAL, levels
+from reprokit.sync.remotes.dvc_settings import HARMLESS, LOCAL, levels
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
 _DEEPEST = 8  # remotes that are described by way of another

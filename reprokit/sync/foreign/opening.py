@@ -12,7 +12,7 @@ from reprokit.archive.location import NoArchiveYetError, locate
 from reprokit.bundle.reading import Bundle
 from reprokit.errors import FixityError
 from reprokit.mirrors.interface import Step
-from reprokit.sync import foreign
+from reprokit.sync.foreign import references as foreign
 
 
 def open_foreign(reference: str, archive: str | os.PathLike[str] | None) -> Bundle | None:
@@ -24,7 +24,7 @@ def open_foreign(reference: str, archive: str | os.PathLike[str] | None) -> Bund
     Raises:
         NotFoundError: the mirror has none; or the archive that is named is none.
         FixityError: what it has is not what was captured.
-        Others: as `reprokit.sync.foreign.fetch_for_now` has it.
+        Others: as `reprokit.sync.foreign.references.fetch_for_now` has it.
     """
     if not foreign.is_foreign(reference):
         return None

@@ -19,7 +19,7 @@ from reprokit.archive.locks import CompletedLock, Hashed, Unhashed
 from reprokit.bundle import bag
 from reprokit.bundle.reading import LOCK
 from reprokit.errors import InputMissingError, InvalidRecordError, ReprokitError
-from reprokit.sync.package_index import Answer, PackageIndex, Pin, Refusal, UnreachableError
+from reprokit.sync.locks.package_index import Answer, PackageIndex, Pin, Refusal, UnreachableError
 
 _LARGEST = 16 << 20
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)")

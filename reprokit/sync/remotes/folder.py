@@ -14,9 +14,9 @@ from pathlib import Path
 from reprokit.archive import durable
 from reprokit.bundle.bag import open_regular
 from reprokit.errors import FixityError, RemoteError
-from reprokit.sync.objects import Destination
-from reprokit.sync.remotes import Remote
-from reprokit.sync.wire import Finished, Moved
+from reprokit.sync.remotes.configuration import Remote
+from reprokit.sync.remotes.objects import Destination
+from reprokit.sync.remotes.wire import Finished, Moved
 
 _CHUNK = 1 << 20
 _READ_ONLY = 0o444

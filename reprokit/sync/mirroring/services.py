@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from reprokit.archive.layout import Archive
-from reprokit.archive.outbox import Waiting
 from reprokit.errors import InputMissingError, RemoteError, ReprokitError, UsageError
 from reprokit.mirrors import table
 from reprokit.mirrors.interface import AwayError, Destination, Environment, Mirror, Step
-from reprokit.outbox import mirror_settings
-from reprokit.sync.backoff import Patience
+from reprokit.outbox import destinations as mirror_settings
+from reprokit.outbox.waiting import Waiting
+from reprokit.sync.mirroring.backoff import Patience
 
 TIMEOUT = 300.0
 """Seconds that the copying of one bundle may take, and more for its bytes."""

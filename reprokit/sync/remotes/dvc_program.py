@@ -1,7 +1,7 @@
 """The program that carries objects to and from a DVC remote: the one place that imports dvc.
 
 It is a process of its own, since DVC takes a second to import, prints, asks for passwords and may hang. It reads
-requests from its standard input and answers on its standard output (`reprokit.sync.wire`); what DVC itself reads and
+requests from its standard input and answers on its standard output (`reprokit.sync.remotes.wire`); what DVC itself reads and
 writes there is nobody's. It ends when its requests do, in the midst of a transfer too.
 
 Of DVC it uses the configuration and the file system that this leads to; no repository is opened, so nothing is locked
@@ -24,9 +24,9 @@ from typing import Any, BinaryIO
 from urllib.parse import urlparse
 
 from reprokit.archive.layout import Archive
-from reprokit.sync import wire
-from reprokit.sync.dvc_settings import HARMLESS, local_is_brought
-from reprokit.sync.wire import Answer, Failed, Fetch, Finished, Measure, Moved, Open, Opened, Request, Send
+from reprokit.sync.remotes import wire
+from reprokit.sync.remotes.dvc_settings import HARMLESS, local_is_brought
+from reprokit.sync.remotes.wire import Answer, Failed, Fetch, Finished, Measure, Moved, Open, Opened, Request, Send
 
 _JOBS = 8
 _PAUSE = 0.2  # seconds between two words on how far it is

@@ -13,9 +13,9 @@ from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.validation import validate
 from reprokit.errors import FixityError
 from reprokit.mirrors.interface import AwayError, Consignment, Destination, Exported, Member, Receipt, Room, Step
-from reprokit.sync.mirroring_events import Said
-from reprokit.sync.mirroring_services import Service, Terms
-from reprokit.sync.push import proven
+from reprokit.sync.mirroring.events import Said
+from reprokit.sync.mirroring.services import Service, Terms
+from reprokit.sync.remotes.push import proven
 from reprokit.sync.transfer import DamageError
 
 _RATE = 1_000_000

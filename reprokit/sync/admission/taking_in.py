@@ -24,8 +24,8 @@ from reprokit.bundle import bag
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.values import Json
 from reprokit.errors import CaptureError, FixityError, NotFoundError, UnreadableError
-from reprokit.sync import admission_proof
-from reprokit.sync.push import proven
+from reprokit.sync.admission import proof as admission_proof
+from reprokit.sync.remotes.push import proven
 
 _ARRIVAL = "an arrival from"
 

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from reprokit.archive.outbox import Damaged
 from reprokit.bundle.finding import Finding
 from reprokit.errors import ExitCode
 from reprokit.mirrors.interface import Exported, Receipt
+from reprokit.outbox.waiting import Damaged
 
 SCHEMA = "https://w3id.org/reprokit/v1/mirroring.schema.json"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from reprokit.archive.cache import md5_of
-from reprokit.sync.objects import Destination, Objects
-from reprokit.sync.wire import Finished
+from reprokit.sync.remotes.objects import Destination, Objects
+from reprokit.sync.remotes.wire import Finished
 
 _BATCH = 1 << 28  # bytes that are here at one time, unless a single object has more
 

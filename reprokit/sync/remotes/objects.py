@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reprokit.sync.wire import Finished, Moved
+from reprokit.sync.remotes.wire import Finished, Moved
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,8 +22,10 @@ from reprokit.bundle.values import DIGEST_PATTERN
 from reprokit.errors import FixityError, NotFoundError, UnreadableError, UsageError
 from reprokit.mirrors import table
 from reprokit.mirrors.interface import AwayError, Copy, Destination, Environment, Mirror, Room, Watch
-from reprokit.outbox import mirror_settings
-from reprokit.sync import admission, admission_proof, foreign_spelling
+from reprokit.outbox import destinations as mirror_settings
+from reprokit.sync.admission import proof as admission_proof
+from reprokit.sync.admission import taking_in as admission
+from reprokit.sync.foreign import spelling as foreign_spelling
 
 PATIENCE = 300.0
 """Seconds that a service has for an answer, and for a bundle beyond what its bytes may take."""

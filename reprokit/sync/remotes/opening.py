@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from reprokit.archive.layout import Archive
-from reprokit.sync.carrier import carry
-from reprokit.sync.folder import Folder
-from reprokit.sync.objects import Objects
-from reprokit.sync.remotes import Remote
+from reprokit.sync.remotes.carrier import carry
+from reprokit.sync.remotes.configuration import Remote
+from reprokit.sync.remotes.folder import Folder
+from reprokit.sync.remotes.objects import Objects
 
 
 @contextmanager

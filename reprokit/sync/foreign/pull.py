@@ -11,9 +11,11 @@ from reprokit.archive.layout import Archive
 from reprokit.archive.publication import BAG
 from reprokit.errors import InputMissingError, RemoteError, ReprokitError
 from reprokit.mirrors.interface import Copy, Step, Watch
-from reprokit.sync import admission, foreign, transfer
-from reprokit.sync.admission import Origin
-from reprokit.sync.foreign import Foreign
+from reprokit.sync import transfer
+from reprokit.sync.admission import taking_in as admission
+from reprokit.sync.admission.taking_in import Origin
+from reprokit.sync.foreign import references as foreign
+from reprokit.sync.foreign.references import Foreign
 from reprokit.sync.transfer import Carried
 
 PULLED = "pulled"

@@ -11,15 +11,16 @@ from reprokit.archive.dvc import Listing
 from reprokit.archive.layout import Archive
 from reprokit.bundle.finding import Finding, finding
 from reprokit.errors import FixityError, RemoteError
-from reprokit.sync import arrival, transfer
-from reprokit.sync.arrival import Arrival
-from reprokit.sync.objects import Destination, Objects
-from reprokit.sync.opening import opened
-from reprokit.sync.push import proven, pushes
-from reprokit.sync.reading_back import is_sound
-from reprokit.sync.remotes import Remote, configured
+from reprokit.sync import transfer
+from reprokit.sync.remotes import arrival
+from reprokit.sync.remotes.arrival import Arrival
+from reprokit.sync.remotes.configuration import Remote, configured
+from reprokit.sync.remotes.objects import Destination, Objects
+from reprokit.sync.remotes.opening import opened
+from reprokit.sync.remotes.push import proven, pushes
+from reprokit.sync.remotes.reading_back import is_sound
+from reprokit.sync.remotes.wire import Finished, Moved
 from reprokit.sync.transfer import Carried, DamageError, Progress, Transfer, Watch, unwatched
-from reprokit.sync.wire import Finished, Moved
 
 _SLACK = 1 << 20  # bytes
 

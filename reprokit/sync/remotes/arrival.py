@@ -22,7 +22,7 @@ from reprokit.archive.layout import Archive
 from reprokit.bundle import bag
 from reprokit.bundle.finding import Finding, finding
 from reprokit.errors import CaptureError, FixityError, ReprokitError, UnreadableError
-from reprokit.sync.reading_back import is_sound
+from reprokit.sync.remotes.reading_back import is_sound
 
 _LARGEST_LISTING = 1 << 28  # bytes
 _LONGEST_ROW = 2200  # bytes of a listing for each file: a path has 2048 at most

@@ -1,0 +1,1 @@
+"""Completing locks with the digests that package indexes tell."""

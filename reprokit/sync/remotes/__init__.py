@@ -1,0 +1,1 @@
+"""Bundles on DVC remotes: sent, got back, and proven."""
