@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -46,8 +47,7 @@ class WandbServer:
     def start(self) -> WandbServer:
         """Start it, and come back when it listens."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self._admin is None:  # a path that is short enough for a socket
-            self._admin = str(Path(tempfile.mkdtemp(prefix="wandb-")) / "admin")
+        self._admin = str(Path(tempfile.mkdtemp(prefix="wandb-")) / "admin")  # short enough for a socket
         port_file = self.folder / "port"
         port_file.unlink(missing_ok=True)
         command = [sys.executable, "-I", "-X", f"pycache_prefix={BYTECODE}", Path(__file__).parent, "--with-parent"]
@@ -86,6 +86,9 @@ class WandbServer:
             assert self._process.stdin is not None
             self._process.stdin.close()
             self._process = None
+        if self._admin is not None:
+            shutil.rmtree(Path(self._admin).parent, ignore_errors=True)
+            self._admin = None
 
     # --- for the client ---
 

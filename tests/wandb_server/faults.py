@@ -39,9 +39,9 @@ KINDS = frozenset({"refuse", "hang", "slow", "status", "graphql", "drop", *ABOUT
 class Fault:
     """A fault, and how often it was met and happened.
 
-    `method` is the whole method; `path` and `name`, that of a file, are searched for, and `operation` must match the
-    whole name of the GraphQL operation or of any field in it. It lets the first `after` requests pass and happens to
-    `times` (0: all).
+    `method` is the whole method; `path` is searched for, and `operation` must match the whole name of the GraphQL
+    operation or of any field in it. It lets the first `after` requests pass and happens to `times` (0: all). `name` is for
+    `omit` alone: for one file's upload or download, say `path`.
     """
 
     kind: str
@@ -64,8 +64,6 @@ class Fault:
         if self.method is not None and self.method != method:
             return False
         if self.path is not None and not re.search(self.path, path):
-            return False
-        if self.name and self.kind != "omit" and not re.search(self.name, path):
             return False
         return self.operation is None or any(re.fullmatch(self.operation, name) for name in names)
 
