@@ -21,16 +21,19 @@ from reprokit.archive.doctor import filesystem as doctor_filesystem
 from reprokit.archive.doctor import machine as doctor_machine
 from reprokit.archive.doctor import repository as doctor_git
 from reprokit.archive.doctor.checking import STATES, Check, fail, ok, warn
+from reprokit.archive.layout import Archive
 from reprokit.capture.mapping import read_mappings
-from reprokit.capture.wishes import DEFER_VARIABLE, RESULTS_VARIABLE, SAMPLES_VARIABLE, read_wishes
+from reprokit.capture.wishes import DEFER_VARIABLE, MIRROR_VARIABLE, RESULTS_VARIABLE, SAMPLES_VARIABLE, read_wishes
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, json_option, print_json
 from reprokit.cli.transfers import TIMEOUT_VARIABLE
-from reprokit.errors import ExitCode, ReprokitError
+from reprokit.errors import ExitCode, InputMissingError, ReprokitError
+from reprokit.mirrors.wandb import key, probe
+from reprokit.outbox import queueing
 from reprokit.probes import interpreter
 
 _PATIENCE = 30.0  # seconds
-_VARIABLES = (location.VARIABLE, SAMPLES_VARIABLE, RESULTS_VARIABLE, DEFER_VARIABLE, TIMEOUT_VARIABLE)
+_VARIABLES = (location.VARIABLE, SAMPLES_VARIABLE, RESULTS_VARIABLE, DEFER_VARIABLE, MIRROR_VARIABLE, TIMEOUT_VARIABLE)
 _LOOKS: dict[str, doctor.Look] = {
     "file system": doctor_filesystem.check,
     "repository": doctor_git.check,
@@ -74,8 +77,25 @@ def _followed() -> Check:
         return fail("settings", f"no run is captured from here: {error.message}", error.hint)
     kept = "as digests only" if wishes.private else "in full"
     registered = "`reprokit sync` registers" if wishes.defer else "registered at once"
+    copied = f", copied to `{wishes.mirror}`" if wishes.mirror else ""
     files = f", {counted(len(mappings), 'mapping')} for your own programs" if mappings else ""
-    return ok("settings", f"a capture from here keeps samples {kept}, {registered}{files}")
+    return ok("settings", f"a capture from here keeps samples {kept}, {registered}{copied}{files}")
+
+
+def _mirror(archive: Archive) -> Check:
+    """See whether what a mirror needs is here; it is asked nothing."""
+    try:
+        probe.require_client()
+        wanted = queueing.settle(archive, queueing.DEFAULT, environment=os.environ, directory=Path.cwd())
+        if wanted.destination is None:
+            raise wanted.failure or InputMissingError("it cannot be told where bundles go")
+        if wanted.destination.mode == "online":
+            key.find(wanted.destination, os.environ)
+    except ReprokitError as error:
+        return warn(
+            "mirror", f"bundles cannot be sent to W&B from here: {error.message}", error.hint or "docs/wandb.md"
+        )
+    return ok("mirror", f"W&B at {wanted.destination.address}, {wanted.destination.mode}")
 
 
 def _checks(named: Path | None) -> Iterator[Check]:
@@ -89,6 +109,7 @@ def _checks(named: Path | None) -> Iterator[Check]:
     given = [name for name in os.environ if name != interpreter.DIRECTORY_VARIABLE]
     yield from doctor.check_variables(given, _VARIABLES)
     if located is not None:
+        yield _mirror(located.archive)
         yield from doctor.examine(located.archive, _LOOKS)
 
 

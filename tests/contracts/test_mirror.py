@@ -482,7 +482,7 @@ class WandbStand:
             case "hang":
                 self.server.fault("hang", operation="CreateArtifact")
             case "lose":
-                self.server.fault("lost-upload", name="results.json")
+                self.server.fault("lost-upload")
             case "slow":
                 self.server.fault("slow", path="graphql", seconds=0.4)
             case "spoil":

@@ -128,16 +128,16 @@ class Case:
         return self.fault["kind"] == "hang"
 
 
-def cases(table: dict[str, tuple[dict[str, Any], tuple[str, ...]]]) -> list[Any]:
+def cases(kind: str, table: dict[str, tuple[dict[str, Any], tuple[str, ...]]]) -> list[Any]:
     made = [
-        Case(name=f"{place}: {fault}", fault={**FAULTS[fault], **where})
+        Case(name=f"{kind}, {place}: {fault}", fault={**FAULTS[fault], **where})
         for place, (where, faults) in table.items()
         for fault in faults
     ]
     return [pytest.param(each, id=each.name) for each in made]
 
 
-MATRIX = {"push": cases(PUSH), "labels": cases(LABELS), "pull": cases(PULL)}
+MATRIX = {kind: cases(kind, table) for kind, table in (("push", PUSH), ("labels", LABELS), ("pull", PULL))}
 
 
 def test_there_are_many_cases_of_every_kind():
@@ -196,6 +196,7 @@ def is_told_well(text: str) -> None:
 
 def is_true(person: Any, done: Any) -> bool:
     """Hold what a push told and left against what the server holds; tell whether the bundle is mirrored."""
+    print(done.returncode, done.stderr)
     is_mirrored = shared.told_truly(person, SCORES)
     assert done.returncode in shared.STATUSES
     assert is_mirrored == (done.returncode == 0)
@@ -283,6 +284,7 @@ def fetched_whole(person: Any, folder: Path) -> None:
 def pulled_badly_then_well(server: Any, ada: Any, bob: Any, heal: Any, seconds: float = 120.0) -> int:
     reference = ada.mirrored[-1]["detail"]["reference"]
     done = bob("pull", reference, "--timeout", seconds, program=FIRST, check=None)
+    print(done.returncode, done.stderr)
     assert done.returncode in {0, 10, 12, 30}
     if done.returncode:
         is_told_well(done.stderr)
