@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from reprokit.cli.options import (
     table,
 )
 from reprokit.errors import NotFoundError
+from reprokit.sync.mirroring.events import Said
 
 _SAMPLES = 5
 _DIGITS = 8
@@ -41,6 +43,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     """What `reprokit show --json` prints: `bundle.json` and `results.json` with where the bundle lies.
 
     One that was fetched from a mirror for this command alone has no `path`; `fetched` is the mirror's reference of it.
+    `mirrored` are the references of its copies on mirrors.
     """
 
     id: str
@@ -51,6 +54,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     name: str | None
     tags: list[str]
     note: str | None
+    mirrored: list[str] = []
     record: Record
     results: Results
 
@@ -104,21 +108,30 @@ def _short(value: Json) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-def _label(bundle: Bundle, named: Path | None) -> Label:
-    """Give the labels that a bundle has now, or those of its capture where it lies in no archive."""
+@dataclass(frozen=True, kw_only=True)
+class _Since:
+    """What became of a bundle after its capture: its labels now, and the references of its copies on mirrors."""
+
+    label: Label
+    copies: tuple[str, ...] = ()
+
+
+def _since(bundle: Bundle, named: Path | None) -> _Since:
+    """Tell what the archive says of a bundle; where it lies in none, its labels are those of its capture."""
     info = bundle.info
-    given = Label(name=info.name, tags=info.tags, note=info.note)
+    given = _Since(label=Label(name=info.name, tags=info.tags, note=info.note))
     try:
         place = find_archive(named)
     except NotFoundError:
         return given
     if bundle.path.resolve() != place.payload(info.bundle_id).resolve():
         return given
-    return tags.label(place, info.bundle_id)
+    receipts = Said(archive=place).copies(identity=bundle.identity, bundle=info.bundle_id)
+    return _Since(label=tags.label(place, info.bundle_id), copies=tuple(each.reference for each in receipts))
 
 
-def _facts(found: Found, label: Label) -> Iterator[tuple[str, str]]:
-    bundle = found.bundle
+def _facts(found: Found, since: _Since) -> Iterator[tuple[str, str]]:
+    bundle, label = found.bundle, since.label
     record, info = bundle.record, bundle.info
     argv = record.invocation.argv
     yield "bundle", info.bundle_id
@@ -140,6 +153,8 @@ def _facts(found: Found, label: Label) -> Iterator[tuple[str, str]]:
         yield "environment", ", ".join(f"{name} {value}" for name, value in sorted(record.environment_summary.items()))
     if record.reproduces:
         yield "reproduces", record.reproduces
+    for reference in since.copies:
+        yield "mirrored", reference
 
 
 def _metric_row(metric: Metric) -> tuple[str, ...]:
@@ -151,9 +166,9 @@ def _metric_row(metric: Metric) -> tuple[str, ...]:
     )
 
 
-def _lines(found: Found, label: Label) -> Iterator[str]:
+def _lines(found: Found, since: _Since) -> Iterator[str]:
     bundle = found.bundle
-    for name, text in _facts(found, label):
+    for name, text in _facts(found, since):
         yield f"{name:<12} {visible(text)}"
     rows = [_metric_row(metric) for metric in bundle.results.metrics]
     if rows:
@@ -197,7 +212,7 @@ def command(reference: str, task: str | None, all_samples: bool, archive: Path |
         for sample in samples if all_samples else islice(samples, _SAMPLES):
             click.echo(canonical.line(sample).decode())
         return
-    label = _label(bundle, archive)
+    since = _since(bundle, archive)
     if as_json:
         info = bundle.info
         shown = Shown(
@@ -206,13 +221,14 @@ def command(reference: str, task: str | None, all_samples: bool, archive: Path |
             path=str(bundle.path) if found.fetched is None else None,
             fetched=found.fetched,
             captured=info.bagging_date,
-            name=label.name,
-            tags=list(label.tags),
-            note=label.note,
+            name=since.label.name,
+            tags=list(since.label.tags),
+            note=since.label.note,
+            mirrored=list(since.copies),
             record=bundle.record,
             results=bundle.results,
         )
         print_json(shown)
         return
-    for line in _lines(found, label):
+    for line in _lines(found, since):
         click.echo(line)

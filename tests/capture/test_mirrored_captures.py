@@ -81,7 +81,10 @@ def test_a_bundle_is_mirrored_when_its_run_is_over(reprokit, evaluation, service
     assert [event["bundle"]] == ids(reprokit, **variables)
     (version,) = service.versions()
     assert service.about(version)["identity"] == event["identity"]
-    assert event["detail"]["reference"].endswith(":v0")
+    reference = event["detail"]["reference"]
+    assert reference.endswith(":v0")
+    assert f"mirrored     {reference}" in reprokit("show", "latest", **variables).stdout
+    assert json.loads(reprokit("show", "latest", "--json", **variables).stdout)["mirrored"] == [reference]
 
 
 def test_a_service_that_hangs_or_is_away_keeps_nobody_waiting_and_the_bundle_waits(

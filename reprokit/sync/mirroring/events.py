@@ -41,17 +41,22 @@ class Said:
 
     def newest(self, *, mirror: str, address: str, identity: str, bundle: str | None = None) -> Receipt | None:
         """Give the newest receipt of a mirror for a bundle, by its identity; its id spares some reading."""
-        found = [
-            event
-            for event in self._since(_beginning(bundle) if bundle else "")
-            if event.identity == identity and event.detail.get("mirror") == mirror
-        ]
+        receipts = self._receipts(identity, bundle)
+        return next((each for each in receipts if (each.mirror, each.address) == (mirror, address)), None)
+
+    def copies(self, *, identity: str, bundle: str) -> list[Receipt]:
+        """Give the newest receipt for a bundle of each mirror, the newest of them first."""
+        newest: dict[tuple[str, str], Receipt] = {}
+        for receipt in self._receipts(identity, bundle):
+            newest.setdefault((receipt.mirror, receipt.address), receipt)
+        return list(newest.values())
+
+    def _receipts(self, identity: str, bundle: str | None) -> Iterator[Receipt]:
+        """Yield the receipts for a bundle, newest first."""
+        found = [event for event in self._since(_beginning(bundle) if bundle else "") if event.identity == identity]
         for event in reversed(ledger.in_order(found)):
             with contextlib.suppress(msgspec.ValidationError):
-                receipt = msgspec.convert(event.detail, Receipt)
-                if receipt.address == address:
-                    return receipt
-        return None
+                yield msgspec.convert(event.detail, Receipt)
 
     def note(self, bundle: str, identity: str, receipt: Receipt) -> None:
         """Write a receipt into the ledger and commit it, when it says something new.
