@@ -16,7 +16,6 @@ from reprokit.archive.layout import Archive
 from reprokit.bundle.values import Json
 from reprokit.errors import ReprokitError
 from reprokit.mirrors.interface import Destination
-from reprokit.outbox import destinations as mirror_settings
 from reprokit.outbox import waiting as outbox
 
 DEFAULT = "wandb"
@@ -51,7 +50,9 @@ class Queued:
 def settle(archive: Archive, mirror: str, *, environment: Mapping[str, str], directory: Path) -> Wanted:
     """Settle where the bundles of a capture are to go. Never raises."""
     try:
-        to = mirror_settings.destination(archive, mirror, environment=environment, directory=directory)
+        from reprokit.outbox import destinations  # noqa: PLC0415 - who wants no mirror need not wait for its settings
+
+        to = destinations.destination(archive, mirror, environment=environment, directory=directory)
     except Exception as error:  # noqa: BLE001 - a capture goes on without its mirror, whatever is wrong with that
         return Wanted(mirror=mirror, failure=error)
     return Wanted(mirror=mirror, destination=to)

@@ -3,6 +3,9 @@
 It is a process of its own, since DVC takes a second to import, prints, asks for passwords and may hang. It reads
 requests from its standard input and answers on its standard output (see `wire`); what DVC itself reads and writes there
 is nobody's. It ends when its requests do, in the midst of a transfer too.
+
+Of DVC it uses the configuration and the file system that this leads to; no repository is opened, so nothing is locked
+or written in the archive, and an object is never handed to code of DVC's that would delete it.
 """
 
 from __future__ import annotations
