@@ -53,6 +53,8 @@ def put(world: World, exchange: Exchange, *, keep: bool = True) -> Answer:
     if not _signed(world, exchange):
         return refused(403, "SignatureDoesNotMatch")
     _, _, kind, *rest = exchange.path.split("/")
+    if not _is_known(world, kind, rest):
+        return refused(404, "NoSuchKey: what it belongs to is not here")
     announced = _announced(world, kind, rest)
     actual = hashlib.md5(exchange.body, usedforsecurity=False)
     header = exchange.headers.get("Content-MD5")
@@ -65,6 +67,13 @@ def put(world: World, exchange: Exchange, *, keep: bool = True) -> Answer:
     if keep:
         _keep(world, kind, rest, exchange.body)
     return Answer(200, b"", {"ETag": f'"{actual.hexdigest()}"'})
+
+
+def _is_known(world: World, kind: str, rest: list[str]) -> bool:
+    """Tell whether there is what a file belongs to: it may be gone since its address was given."""
+    if kind == "artifact":
+        return rest[0] in world.versions
+    return rest[0] in world.manifests if kind == "manifest" else tuple(rest[:3]) in world.runs
 
 
 def _announced(world: World, kind: str, rest: list[str]) -> str | None:

@@ -21,7 +21,7 @@ import msgspec
 
 from reprokit.errors import FixityError, InputMissingError, NotFoundError, RemoteError, ReprokitError
 from reprokit.mirrors.interface import AwayError, Environment, Room, Step
-from reprokit.mirrors.wandb import web, wire, worker_environment
+from reprokit.mirrors.wandb import marked_processes, web, wire, worker_environment
 from reprokit.mirrors.wandb.wire import Answer, Doing, Failed, Outcome, Request
 
 _PROGRAM = "reprokit.mirrors.wandb.client"
@@ -31,7 +31,6 @@ _TAIL = 4096
 _SHOWN = 300
 _DYING = 5.0
 """Seconds that are waited for killed ones: on a file system that hangs, even that may not end them."""
-_POLL = 0.05
 _AGAIN = "try again later; what has arrived is not sent a second time"
 
 
@@ -115,25 +114,7 @@ def _stop(process: subprocess.Popen[bytes], mark: str) -> None:
                 stream.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=_DYING)
-    # W&B's own service is in a session of its own. It ends when it notices that whoever started it is gone; where it
-    # can be found, it is ended at once.
-    until = time.monotonic() + _DYING
-    while (left := _marked(mark)) and time.monotonic() < until:
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(_POLL)
-
-
-def _marked(mark: str) -> list[int]:
-    """Find the processes that were started with our mark in their environment; where there is no `/proc`, none."""
-    sought = f"{worker_environment.MARK}={mark}".encode()
-    found: list[int] = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if sought in (process / "environ").read_bytes().split(b"\0"):
-                found.append(int(process.name))
-    return found
+    marked_processes.end(mark)
 
 
 def _answers(worker: _Worker, call: Call) -> Iterator[Answer]:

@@ -10,10 +10,8 @@ import site
 from pathlib import Path
 
 from reprokit.mirrors.interface import Environment
-from reprokit.mirrors.wandb import web
+from reprokit.mirrors.wandb import marked_processes, web
 
-MARK = "REPROKIT_MIRROR_PROCESS"
-"""Its value, made by chance, is in the environment of the process and of all that it starts."""
 PASSING = "REPROKIT_MIRROR_FOLDER"
 """A folder of the process alone, which it takes away itself when nobody is left to do so."""
 _FOLDERS = ("WANDB_DIR", "WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_ARTIFACT_DIR", "HOME")
@@ -64,7 +62,7 @@ def made(environment: Environment, *, address: str, key: str | None, scratch: Pa
     tries = {f"WANDB_X_{what}_{name}": value for what, settings in _TRIES.items() for name, value in settings.items()}
     folders = {name: str(scratch / name.lower()) for name in _FOLDERS}
     # The home is not the user's: no key, no setting and no netrc file of theirs is seen.
-    own = {"WANDB_BASE_URL": address, "NETRC": str(scratch / "no-netrc"), MARK: mark}
+    own = {"WANDB_BASE_URL": address, "NETRC": str(scratch / "no-netrc"), marked_processes.NAME: mark}
     secret = {"WANDB_API_KEY": key} if key else {}
     return passed | _SETTINGS | tries | folders | own | secret
 

@@ -20,14 +20,16 @@ import pytest
 from reprokit.bundle import canonical
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.reading import open_bundle
+from reprokit.bundle.record import Harness, Invocation, Record, Run, Subject, SubjectPart
 from reprokit.bundle.results import Metric, Results, Task
-from reprokit.bundle.sample import Sample
+from reprokit.bundle.sample import Medium, Sample
 from reprokit.bundle.values import NotScored, Unknown
 from reprokit.bundle.writing import Label, Payload
 from reprokit.mirrors.interface import Consignment, Copy, Destination, Exported, Member, Receipt, Room, Step
 from reprokit.mirrors.wandb.mirror import WandbMirror
 
 LABEL = Label(name="A small run", tags=("baseline", "nightly"), note="what for")
+MORE = {"harness/empty": b"", "harness/a b [x]=@~(y),z": b"2", "harness/big.bin": bytes(range(256)) * 9000}
 OLDEST = Path(__file__).parents[3] / ".demo/wandb-oldest/bin/python"
 
 
@@ -41,7 +43,27 @@ def files_of(folder: Path) -> dict[str, Member]:
     return found
 
 
-def seal(folder: Path, record: Any, *, tasks: int = 2, rows: int = 4, more: dict[str, bytes] | None = None) -> Path:
+def a_record() -> Record:
+    """A record of a small finished run."""
+    return Record(
+        origin="live",
+        invocation=Invocation(
+            argv=["lm_eval"],
+            program="lm_eval",
+            program_in="system",
+            working_directory="/home/ada",
+            environment_variables=[],
+        ),
+        run=Run(started="2026-11-23T03:15:47Z", ended="2026-11-23T03:16:47Z", exit_code=0, complete=True, host="box"),
+        harness=Harness(name="lm_eval", version="0.4.13", version_from="claim"),
+        subject=Subject(
+            models=[SubjectPart(name="toy-org/tiny-gpt2", revision=Unknown(unknown="local"), learnt_from="claim")]
+        ),
+        sources=[],
+    )
+
+
+def seal(folder: Path, record: Record, *, tasks: int = 2, rows: int = 4, more: dict[str, bytes] | None = None) -> Path:
     """Seal a bundle with tasks, filters, a group, scores that are none, and samples."""
     folder.mkdir(parents=True)
     payload = Payload(bag=folder)
@@ -62,6 +84,11 @@ def seal(folder: Path, record: Any, *, tasks: int = 2, rows: int = 4, more: dict
         groups={"all": names},
     )
     environment = Environment(learnt_from="nothing", packages=Unknown(unknown="made by a test"))
+    pictures = {
+        row: "sha256:" + hashlib.sha256(data).hexdigest()
+        for row, (path, data) in enumerate((more or {}).items())
+        if path.endswith(".png")
+    }
     for name in names:
         lines = [
             Sample(
@@ -71,6 +98,7 @@ def seal(folder: Path, record: Any, *, tasks: int = 2, rows: int = 4, more: dict
                 target=f"t{each}",
                 responses=[f"r{each}"],
                 scores={"acc": each % 2},
+                media=[Medium(kind="image", digest=shown)] if (shown := pictures.get(each)) else [],
             )
             for each in range(rows)
         ]
@@ -165,9 +193,29 @@ def desk(wandb_server: Any, tmp_path: Path) -> Iterator[Desk]:
 
 
 @pytest.fixture
-def rich(record: Callable[..., Any], tmp_path: Path) -> Path:
+def rich(tmp_path: Path) -> Path:
     """Give the folder of a bundle that holds something of everything."""
-    return seal(tmp_path / "rich", record())
+    return seal(tmp_path / "rich", a_record())
+
+
+@pytest.fixture(scope="module")
+def stock(lasting_wandb_server: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Desk, Path, Receipt]:
+    """Push one bundle for all tests of a module."""
+    folder = tmp_path_factory.mktemp("stock")
+    (folder / "desk").mkdir()
+    desk = Desk(server=lasting_wandb_server, home=folder / "desk")
+    sent = seal(folder / "sent", a_record(), more=MORE)
+    return desk, sent, desk.push(sent)
+
+
+@pytest.fixture
+def stocked(stock: tuple[Desk, Path, Receipt]) -> Iterator[tuple[Desk, Path, Receipt]]:
+    """Give a desk, a bundle that its server holds, and the receipt; in the end the server is well again."""
+    yield stock
+    desk = stock[0]
+    desk.server.heal()
+    state = desk.server.state()
+    assert (state["unknown"], state["crashes"]) == ([], [])
 
 
 @pytest.fixture
@@ -177,9 +225,9 @@ def contents() -> Callable[[Path], dict[str, Member]]:
 
 
 @pytest.fixture
-def sealing(record: Callable[..., Any], tmp_path: Path) -> Callable[..., Path]:
+def sealing(tmp_path: Path) -> Callable[..., Path]:
     """Give a function that seals such a bundle, changed as asked, under a name."""
-    return lambda name, **about: seal(tmp_path / name, about.pop("record", None) or record(), **about)
+    return lambda name, **about: seal(tmp_path / name, a_record(), **about)
 
 
 @pytest.fixture(params=["newest", "oldest"])

@@ -14,7 +14,7 @@ import pytest
 
 from reprokit.errors import FixityError, InputMissingError, NotFoundError, RemoteError
 from reprokit.mirrors.interface import AwayError, Copy, Room
-from reprokit.mirrors.wandb import web, wire, worker, worker_environment
+from reprokit.mirrors.wandb import marked_processes, web, wire, worker, worker_environment
 from reprokit.mirrors.wandb.settings import Options
 from reprokit.mirrors.wandb.worker import Call
 
@@ -50,7 +50,7 @@ def marked():
             environment = (process / "environ").read_bytes()
         except OSError:
             continue
-        if f"{worker_environment.MARK}=".encode() in environment and str(os.getpid()).encode() in environment:
+        if f"{marked_processes.NAME}=".encode() in environment and str(os.getpid()).encode() in environment:
             found.append(process.name)
     return found
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from reprokit.mirrors.wandb import wire, worker_environment
+from reprokit.mirrors.wandb import marked_processes, wire, worker_environment
 from reprokit.mirrors.wandb.client import failures, folders
 from reprokit.mirrors.wandb.client.voice import Voice
 from reprokit.mirrors.wandb.wire import Export, Failed, Fetch, Found, Look, Outcome, Push, Pushed, Request, Written
@@ -55,8 +55,10 @@ def _streams() -> tuple[BinaryIO, BinaryIO]:
 def _end_with(requests: BinaryIO) -> None:
     """End when there is nobody left to answer to, or to clear up after us."""
     requests.read()
+    # First, since the client gives up, and this process ends, as soon as its service is gone.
     if passing := os.environ.get(worker_environment.PASSING):
         shutil.rmtree(passing, ignore_errors=True)
+    _end_service()
     os._exit(1)
 
 
@@ -65,7 +67,14 @@ def _end_late(voice: Voice, seconds: float) -> None:
     time.sleep(seconds)
     with suppress(OSError):
         voice.say(Failed(trouble="away", reason=f"W&B's client did not finish within {seconds:.0f} s"))
+    _end_service()
     os._exit(1)
+
+
+def _end_service() -> None:
+    """End what W&B's client has started, which would go on for a while."""
+    if mark := os.environ.get(marked_processes.NAME):
+        marked_processes.end(mark)
 
 
 def main() -> None:

@@ -150,6 +150,8 @@ class Download:
 def _chunks(source: Any) -> Iterator[bytes]:
     while chunk := source.read(_CHUNK):
         yield chunk
+    if source.length:
+        raise ConnectionError("the connection broke off")
 
 
 def _given_up(path: str, error: Exception) -> Exception:

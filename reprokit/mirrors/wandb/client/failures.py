@@ -14,6 +14,7 @@ from reprokit.mirrors.wandb.wire import Failed, Trouble
 _LONGEST = 300
 _STATUS = re.compile(r"(?:HTTP|status(?: code)?|error|code):? ?([1-5]\d\d)\b|\b([45]\d\d) (?:Client|Server) Error\b")
 _WORDS = re.compile(r"\b([45]\d\d) (?:[A-Z][a-z]+)")
+_PERMISSION = re.compile(r"(https?://[^\s?\"']*)\?[^\s\"']*")
 _DELETED = re.compile(r"previously created and deleted|\b409\b")
 _FOR_EVER = re.compile(r"permission|denied|not authorized|unauthorized|forbidden|invalid", re.IGNORECASE)
 _TRIED = re.compile(r"giving up|timed? ?out|retry|connect|refused|reset|EOF|deadline", re.IGNORECASE)
@@ -35,8 +36,8 @@ def told(error: Exception) -> Failed:
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line what went wrong."""
-    text = " ".join(str(error).split())
+    """Say in one line what went wrong, without the permission that an address may hold."""
+    text = " ".join(_PERMISSION.sub(r"\1", str(error)).split())
     return (f"W&B's client says: {text}" if text else f"W&B's client failed: {type(error).__name__}")[:_LONGEST]
 
 
