@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -125,10 +127,8 @@ def _answers(worker: _Worker, call: Call) -> Iterator[Answer]:
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         selector.register(process.stderr, selectors.EVENT_READ)
-        # The stream stays open: when it ends, the process knows that we are gone, and goes too.
-        with contextlib.suppress(OSError):
-            process.stdin.write(wire.encode(call.request))
-            process.stdin.flush()
+        # Apart from us: a long request does not fit into the pipe, and whoever should read it may hang.
+        threading.Thread(target=_say, args=(process.stdin, wire.encode(call.request)), daemon=True).start()
         while process.stdout in {key.fileobj for key in selector.get_map().values()}:
             ready = selector.select(max(0.0, worker.until - time.monotonic()))
             if not ready:
@@ -144,6 +144,13 @@ def _answers(worker: _Worker, call: Call) -> Iterator[Answer]:
                 else:
                     worker.heard += chunk
             yield from _heard(worker, call)
+
+
+def _say(stream: IO[bytes], request: bytes) -> None:
+    """Write a request. The stream stays open: when it ends, the process knows that we are gone, and goes too."""
+    with contextlib.suppress(OSError, ValueError):  # it ended before it had read all of it
+        stream.write(request)
+        stream.flush()
 
 
 def _heard(worker: _Worker, call: Call) -> Iterator[Answer]:

@@ -29,13 +29,13 @@ ENDLESS = "\nimport time\nwhile True: time.sleep(1)\n"
 def stand_in(tmp_path, monkeypatch):
     """Give a function that lets a program stand in for the client, and asks it something."""
 
-    def ask(program, *, seconds=60.0, watch=lambda _: None, **environment):
+    def ask(program, *, seconds=60.0, watch=lambda _: None, reference="wandb:a/b/c:d", **environment):
         folder = tmp_path / "stand-in"
         (folder / "scratch").mkdir(parents=True, exist_ok=True)
         (folder / "stand_in_client.py").write_text(program)
         monkeypatch.setattr(worker, "_PROGRAM", "stand_in_client")
         room = Room(scratch=folder / "scratch", seconds=seconds, watch=watch)
-        request = wire.Look(reference="wandb:a/b/c:d", address="http://x.invalid", options=Options(), seconds=seconds)
+        request = wire.Look(reference=reference, address="http://x.invalid", options=Options(), seconds=seconds)
         variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), **environment}
         return worker.run(Call(request=request, environment=variables, address="http://x.invalid", key=KEY, room=room))
 
@@ -142,6 +142,11 @@ while True: time.sleep(1)
         stand_in(program, seconds=3.0)
     assert time.monotonic() - began < 20
     assert marked() == []
+
+
+def test_a_process_that_does_not_even_read_a_long_request_is_ended_at_the_deadline(stand_in):
+    with pytest.raises(AwayError, match="did not finish within 2 s"):
+        stand_in(ENDLESS, seconds=2.0, reference="wandb:a/b/c:" + "d" * (4 << 20))
 
 
 def test_a_grandchild_that_holds_the_streams_of_a_process_that_ended_keeps_nobody(stand_in):
