@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
+from types import FrameType
 
 from reprokit.archive.layout import Archive
 from reprokit.cli.messages import explain_failure, say
 from reprokit.cli.options import counted
+from reprokit.errors import ExitCode
 from reprokit.outbox.queueing import Queued
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SENDING = ("-P", "-m", "reprokit", "sync", "--mirrors-only")
 
 
@@ -46,9 +50,25 @@ def follow(archive: Archive | None, queued: Queued | None, *, wait: bool, defer:
 
 
 def _send(archive: Archive) -> None:
-    """Send what waits, and stay; what came of it is told on stderr."""
+    """Send what waits, and stay; what came of it is told on stderr.
+
+    The run's status is settled by now, and signals are ignored so that it reaches whoever waits for it. Here they end
+    what is waited for: the bundle waits on, and the status is still the run's.
+    """
     with contextlib.suppress(OSError):
-        subprocess.run([*_command(archive)], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+        process = subprocess.Popen([*_command(archive)], stdin=subprocess.DEVNULL, stdout=sys.stderr)
+
+        def stop(_: int, __: FrameType | None) -> None:
+            process.terminate()
+
+        before = {number: signal.signal(number, stop) for number in _ENDING}
+        try:
+            status = process.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if status < 0 or status == ExitCode.INTERRUPTED:
+            say("reprokit: it was interrupted; what was not sent waits for `reprokit sync`")
 
 
 def _send_apart(archive: Archive) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -111,6 +112,7 @@ def drain_quietly(archive: Archive, timeout: float = mirroring.TIMEOUT) -> int:
     Raises:
         OSError: the archive cannot be written.
     """
+    _heed_signals()
     began = clock.text(clock.now())
     lines: list[str] = []
     try:
@@ -128,6 +130,13 @@ def drain_quietly(archive: Archive, timeout: float = mirroring.TIMEOUT) -> int:
             lines.append(f"failed       this is a bug in reprokit: {bug.__name__}")
         text = "".join(f"{line}\n" for line in (f"began {began}, ended {clock.text(clock.now())}", *lines))
         outbox.keep_log(archive, text)
+
+
+def _heed_signals() -> None:
+    """Undo what was inherited: a capture ignores them at its end, so that it can leave with the run's status."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------

@@ -224,3 +224,30 @@ def test_finished_runs_are_queued_even_those_that_were_captured_before(reprokit,
     (evaluation / "reprokit.toml").write_text('[script]\nresults = "metrics.json"\nsamples = "predictions.jsonl"\n')
     reprokit("capture", "--defer", "--from", ".", directory=evaluation, **variables)
     assert waiting(reprokit)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_waits_for_the_mirror_may_stop_waiting_and_the_status_is_still_the_run_s(
+    reprokit, evaluation, service, variables, number
+):
+    service.fail("push", "hang")
+    script = "import runpy; runpy.run_path('evaluate.py'); raise SystemExit(7)"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "reprokit", "capture", "--wait", *reprokit.files, "--", sys.executable, "-c", script],
+        cwd=evaluation,
+        env=reprokit.environment(**variables),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert settled(lambda: service.asked("push") != [])
+        os.kill(running.pid, number)
+        said = running.communicate(timeout=PATIENCE)[1]
+    finally:
+        running.kill()
+    assert running.returncode == 7
+    assert "interrupted" in said
+    assert waiting(reprokit) == ids(reprokit, **variables)
+    assert mirrored(reprokit) == []
