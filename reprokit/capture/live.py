@@ -146,12 +146,14 @@ def capture_command(
     warn: Callable[[Exception | None], None] = lambda _: None,
     *,
     last: bool = False,
+    warn_of_mirror: Callable[[Exception], None] = lambda _: None,
 ) -> Outcome:
     """Run a command, its streams, signals and status untouched, and capture it as one bundle a run.
 
     `find_archive` is called before the command starts; should it fail, `warn` hears why, and the command runs all the
-    same. With `last`, the process has nothing else to do: from the end of the command on it heeds no signal that asks
-    it to end, so that it can leave with the command's status.
+    same. `warn_of_mirror` hears why its bundle cannot be queued for the mirror that it should be. With `last`, the
+    process has nothing else to do: from the end of the command on it heeds no signal that asks it to end, so that
+    it can leave with the command's status.
 
     Raises:
         CannotStartError: the command could not be started; nothing ran.
@@ -166,6 +168,8 @@ def capture_command(
         warn(failure)
         ended = process.run(request.argv, environment=request.environment, directory=_directory(request), logs=None)
         return Outcome(ended=ended, failure=failure, places=_places(request))
+    if prepared.wanted is not None and prepared.wanted.failure is not None:
+        warn_of_mirror(prepared.wanted.failure)
     with undisturbed(last=last) as quiet:
         try:
             return _run_and_capture(request, prepared, quiet)

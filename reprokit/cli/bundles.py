@@ -28,7 +28,7 @@ from reprokit.errors import FixityError, NotFoundError
 from reprokit.mirrors.interface import Copy
 from reprokit.sync.foreign import references as foreign
 from reprokit.sync.foreign.references import Foreign
-from reprokit.sync.foreign.spelling import near
+from reprokit.sync.foreign.spelling import near, run_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,9 @@ def meant_for_a_mirror(reference: str) -> Iterator[None]:
     try:
         yield
     except NotFoundError as error:
+        if (named := run_page(reference)) is not None:
+            hint = f"that is the page of a run: its bundle is `{named}`, NAME as under Artifacts there"
+            raise NotFoundError(error.message, hint=hint) from error
         if (meant := near(reference)) is None:
             raise
         raise NotFoundError(error.message, hint=f"did you mean `{meant}`?") from error

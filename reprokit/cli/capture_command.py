@@ -104,6 +104,7 @@ def command(
     flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer, mirror=mirror, wait=wait)
     if finished is not None:
         wishes = flags.over(read_wishes(_directory(), os.environ, place=finished))
+        _check_wait(flags, wishes.mirror)
         mappings = read_mappings(_directory(), place=finished)
         check_harness(harness, mappings)
         return capture_finished(
@@ -159,8 +160,14 @@ def _check_usage(finished: Path | None, argv: tuple[str, ...], *, only_finished:
         )
 
 
+def _check_wait(flags: _Flags, mirror: str | None) -> None:
+    if flags.wait and mirror is None:
+        raise UsageError("`--wait` waits for a mirror, and none is wanted", hint="add `--mirror`, or leave it out")
+
+
 def _run(argv: tuple[str, ...], flags: _Flags, label: Label, archive: Path | None, *, strict: bool) -> int:
     request, mistake = _request(argv, flags, label)
+    _check_wait(flags, request.mirror if mistake is None else "")
     found: list[Archive] = []
 
     def found_archive() -> Archive:
@@ -170,7 +177,7 @@ def _run(argv: tuple[str, ...], flags: _Flags, label: Label, archive: Path | Non
         found.append(find_archive(archive, create=True))
         return found[0]
 
-    outcome = capture_command(request, found_archive, _warn, last=True)
+    outcome = capture_command(request, found_archive, _warn, last=True, warn_of_mirror=_warn_of_mirror)
     # Its status is settled: nothing that happens while it is told may change it.
     with suppress(Exception, KeyboardInterrupt):
         _tell(outcome, request)
@@ -233,6 +240,11 @@ def _directory() -> Path:
 def _warn(failure: Exception | None) -> None:
     reason = failure.message if isinstance(failure, ReprokitError) else failure
     say(f"reprokit: WARNING: this run will not be captured: {reason}")
+
+
+def _warn_of_mirror(failure: Exception) -> None:
+    reason = failure.message if isinstance(failure, ReprokitError) else failure
+    say(f"reprokit: WARNING: this run will be captured, and not queued for its mirror: {reason}")
 
 
 def _later(outcome: Outcome, request: Request) -> str:

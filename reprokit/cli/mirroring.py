@@ -204,8 +204,9 @@ def _remark(delivery: Delivery) -> None:
 def lines_of(done: Mirrored) -> Iterator[str]:
     """Tell in lines what came of what waited, as `sync` does."""
     for delivery in done.bundles:
-        if delivery.outcome in MIRRORED:
+        if (receipt := delivery.receipt) is not None and delivery.outcome in MIRRORED:
             yield f"mirrored     {delivery.bundle}: {_where(delivery)}"
+            yield from (f"{_INDENT}{page}" for page in [receipt.page] if page)
     for (outcome, reason, hint), bundles in _alike(done.bundles).items():
         if outcome not in MIRRORED:
             yield f"{_OUTCOMES[outcome]:<12} {_first(bundles)}: {reason}"

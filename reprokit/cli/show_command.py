@@ -31,6 +31,7 @@ from reprokit.cli.options import (
     table,
 )
 from reprokit.errors import NotFoundError
+from reprokit.mirrors.interface import Receipt
 from reprokit.sync.mirroring.events import Said
 
 _SAMPLES = 5
@@ -43,7 +44,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     """What `reprokit show --json` prints: `bundle.json` and `results.json` with where the bundle lies.
 
     One that was fetched from a mirror for this command alone has no `path`; `fetched` is the mirror's reference of it.
-    `mirrored` are the references of its copies on mirrors.
+    `mirrored` are its copies on mirrors, as they were last seen there.
     """
 
     id: str
@@ -54,7 +55,7 @@ class Shown(Struct, frozen=True, kw_only=True):
     name: str | None
     tags: list[str]
     note: str | None
-    mirrored: list[str] = []
+    mirrored: list[Receipt] = []
     record: Record
     results: Results
 
@@ -110,10 +111,10 @@ def _short(value: Json) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Since:
-    """What became of a bundle after its capture: its labels now, and the references of its copies on mirrors."""
+    """What became of a bundle after its capture: its labels now, and its copies on mirrors."""
 
     label: Label
-    copies: tuple[str, ...] = ()
+    copies: tuple[Receipt, ...] = ()
 
 
 def _since(bundle: Bundle, named: Path | None) -> _Since:
@@ -127,7 +128,7 @@ def _since(bundle: Bundle, named: Path | None) -> _Since:
     if bundle.path.resolve() != place.payload(info.bundle_id).resolve():
         return given
     receipts = Said(archive=place).copies(identity=bundle.identity, bundle=info.bundle_id)
-    return _Since(label=tags.label(place, info.bundle_id), copies=tuple(each.reference for each in receipts))
+    return _Since(label=tags.label(place, info.bundle_id), copies=tuple(receipts))
 
 
 def _facts(found: Found, since: _Since) -> Iterator[tuple[str, str]]:
@@ -153,8 +154,8 @@ def _facts(found: Found, since: _Since) -> Iterator[tuple[str, str]]:
         yield "environment", ", ".join(f"{name} {value}" for name, value in sorted(record.environment_summary.items()))
     if record.reproduces:
         yield "reproduces", record.reproduces
-    for reference in since.copies:
-        yield "mirrored", reference
+    for copy in since.copies:
+        yield "mirrored", copy.reference + (f"  {copy.page}" if copy.page else "")
 
 
 def _metric_row(metric: Metric) -> tuple[str, ...]:

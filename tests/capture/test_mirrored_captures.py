@@ -84,7 +84,8 @@ def test_a_bundle_is_mirrored_when_its_run_is_over(reprokit, evaluation, service
     reference = event["detail"]["reference"]
     assert reference.endswith(":v0")
     assert f"mirrored     {reference}" in reprokit("show", "latest", **variables).stdout
-    assert json.loads(reprokit("show", "latest", "--json", **variables).stdout)["mirrored"] == [reference]
+    (copy,) = json.loads(reprokit("show", "latest", "--json", **variables).stdout)["mirrored"]
+    assert (copy["reference"], copy["page"]) == (reference, f"file://{version}")
 
 
 def test_a_service_that_hangs_or_is_away_keeps_nobody_waiting_and_the_bundle_waits(
@@ -147,6 +148,8 @@ def test_settings_that_cannot_be_followed_are_told_and_the_run_is_captured(repro
     done = reprokit("capture", "--", *COMMAND, directory=evaluation, **variables)
     assert "captured" in done.stderr
     assert "did you mean `collection`?" in done.stderr
+    # It is said before the evaluation starts, and again when it is over.
+    assert done.stderr.index("not queued for its mirror") < done.stderr.index("a word of warning")
     assert "push --mirror folder" in done.stderr
     assert len(ids(reprokit, **variables)) == 1
     assert waiting(reprokit) == []
@@ -251,3 +254,10 @@ def test_whoever_waits_for_the_mirror_may_stop_waiting_and_the_status_is_still_t
     assert "interrupted" in said
     assert waiting(reprokit) == ids(reprokit, **variables)
     assert mirrored(reprokit) == []
+
+
+def test_to_wait_for_no_mirror_is_a_slip_that_is_told_before_anything_runs(reprokit, evaluation, variables):
+    asked = {name: value for name, value in variables.items() if name != "REPROKIT_MIRROR"}
+    done = reprokit("capture", "--wait", "--", *COMMAND, directory=evaluation, check=2, **asked)
+    assert "add `--mirror`" in done.stderr
+    assert not (evaluation / "metrics.json").exists()

@@ -386,6 +386,18 @@ def test_a_page_of_another_service_is_not_asked_for(run):
     assert "`wandb:lab/evals/toy:v3`" in done.stderr
 
 
+def test_the_page_of_a_run_is_told_to_be_one_and_how_its_bundle_is_named(run):
+    done = run("show", "https://wandb.ai/lab/evals/runs/rkf33ccb35a1469329/overview", check=10)
+
+    assert "`wandb:lab/evals/NAME:f33ccb35`" in done.stderr
+
+
+def test_a_page_without_a_version_means_the_latest():
+    page = foreign_spelling.page("https://wandb.ai/lab/evals/artifacts/eval-bundle/toy")
+
+    assert page.reference == "wandb:lab/evals/toy:latest"
+
+
 PAGE = "/lab/evals/artifacts/eval-bundle/toy/v3"
 
 

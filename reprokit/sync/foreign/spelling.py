@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 from reprokit.mirrors import table
 
 _PAGE = re.compile(
-    r"/(?P<entity>[^/:]+)/(?P<project>[^/:]+)/artifacts/[^/:]+/(?P<name>[^/:]+)/(?P<version>[^/:]+)(?:/.*)?"
+    r"/(?P<entity>[^/:]+)/(?P<project>[^/:]+)/artifacts/[^/:]+/(?P<name>[^/:]+)(?:/(?P<version>[^/:]+)(?:/.*)?)?/?"
+)
+_RUN = re.compile(
+    r"https?://[^/]+/(?P<entity>[^/:]+)/(?P<project>[^/:]+)/runs/rk(?P<digits>[0-9a-f]{8})[0-9a-f-]*(?:[/?#].*)?"
 )
 _PAGES_OF = "wandb"
 _BARE = re.compile(r"[A-Za-z0-9_][\w.-]*/[^/:]+/[^/:]+:[^/:]+")
@@ -40,7 +43,15 @@ def page(text: str) -> Page | None:
     if match is None or not host:
         return None
     path = "/".join(match[each] for each in ("entity", "project", "name"))
-    return Page(reference=f"{_PAGES_OF}:{path}:{match['version']}", host=host)
+    return Page(reference=f"{_PAGES_OF}:{path}:{match['version'] or 'latest'}", host=host)
+
+
+def run_page(text: str) -> str | None:
+    """Say how the bundle of a run is named whose page this is, as far as the address tells; `None` when it is none."""
+    match = _RUN.fullmatch(text)
+    if match is None:
+        return None
+    return f"{_PAGES_OF}:{match['entity']}/{match['project']}/NAME:{match['digits']}"
 
 
 def is_page_of(found: Page, address: str) -> bool:
