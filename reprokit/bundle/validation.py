@@ -54,17 +54,25 @@ def _line_error(line: bytes) -> str | None:
     return checking.first_line_error("sample", value)
 
 
-def _sample_findings(bundle: Bundle, path: str) -> Iterator[Finding]:
-    count = 0
+def _lines(bundle: Bundle, file: File) -> Iterator[bytes]:
+    """Yield the lines of a stored file, stopping one byte past the recorded size, as `_content` does."""
+    left = file.size + 1
+    with bundle.open(file.path) as stream:
+        while line := stream.readline(min(_LONGEST_LINE, left)):
+            left -= len(line)
+            yield line
+
+
+def _sample_findings(bundle: Bundle, file: File) -> Iterator[Finding]:
+    count, path = 0, file.path
     try:
-        with bundle.open(path) as stream:
-            for number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=1):
-                wrong = _line_error(line)
-                if wrong is None:
-                    continue
-                count += 1
-                if count <= _MOST_LINE_FINDINGS:
-                    yield finding("E203", path, f"line {number}, {wrong}")
+        for number, line in enumerate(_lines(bundle, file), start=1):
+            wrong = _line_error(line)
+            if wrong is None:
+                continue
+            count += 1
+            if count <= _MOST_LINE_FINDINGS:
+                yield finding("E203", path, f"line {number}, {wrong}")
     except (NotFoundError, zstandard.ZstdError, OSError) as error:
         yield finding("E205", path, str(error))
     if count > _MOST_LINE_FINDINGS:
@@ -127,9 +135,12 @@ def _records(bundle: Bundle) -> Iterator[Finding]:
     sources = bundle.record.sources
     for summary in [] if isinstance(sources, Unknown) else sources:
         yield from _record_findings(bundle, summary.record, "source")
+
+
+def _samples(bundle: Bundle) -> Iterator[Finding]:
     for file in bundle.record.files:
         if file.role == "samples":
-            yield from _sample_findings(bundle, file.path)
+            yield from _sample_findings(bundle, file)
 
 
 def validate(path: Path) -> Iterator[Finding]:
@@ -166,6 +177,8 @@ def validate_records(path: Path) -> Iterator[Finding]:
         if not wrong:
             yield finding("E202", RECORD, error.message)
         return
-    yield from _records(bundle)
+    # The index comes first: whoever stops at what is wrong with it has read no more than it says there is.
     yield from _index_findings(bundle, digests)
+    yield from _records(bundle)
+    yield from _samples(bundle)
     yield from _identity_findings(bundle, digests)

@@ -5,6 +5,11 @@
     defer = true           # or REPROKIT_DEFER=1: leave registering to another process
     mirror = true          # or REPROKIT_MIRROR=1: copy the bundle to its mirror; a mirror's name says which
 
+The nearest file with such a table counts, and after it the user's own. That a bundle goes to a mirror is for the user
+to say: `mirror = true` counts in the user's own file and in that of an archive that the user names (`REPROKIT_ARCHIVE`,
+the user's own file, or nobody: the default one). In that of a checkout, which may be a stranger's, it does not, even
+when that calls itself an archive. `mirror = false` counts in each.
+
 `REPROKIT_RESULTS` and `REPROKIT_SAMPLES` may name the files of a script too, several separated by `:`. They, and the
 mappings of `reprokit.toml`, are for programs that are no known harness.
 """
@@ -18,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reprokit.archive import location
+from reprokit.archive.settings import expand, is_archive, named_archive, read_settings
 from reprokit.capture.mapping import Mapping as ScriptMapping
 from reprokit.capture.mapping import by_name, for_command, known_names, refuse_other_keys, settings_above
 from reprokit.errors import UsageError
@@ -44,6 +51,7 @@ class Wishes:
     """What is wished without a flag. With `private`, samples are kept as digests only.
 
     `mirror` is the mirror that is to get a copy; `mirror_named` is the one that a flag means which names none.
+    `unheeded` is the file of a checkout that wishes for a mirror, when nobody else has a word on it.
     """
 
     results: Path | None = None
@@ -52,6 +60,7 @@ class Wishes:
     defer: bool = False
     mirror: str | None = None
     mirror_named: str = DEFAULT
+    unheeded: Path | None = None
 
     def mirror_if(self, asked: bool | None) -> str | None:  # noqa: FBT001 - what a flag says, if it was given
         """Give the mirror that is to get a copy, when a flag may say that one is or that none is."""
@@ -71,16 +80,13 @@ class Evaluator:
 def read_wishes(directory: Path, environment: Mapping[str, str], *, place: Path | None = None) -> Wishes:
     """Read what the environment wishes and, after it, the nearest `reprokit.toml` with a `[capture]` table.
 
-    What that does not say, the one nearest to `place`, where finished runs lie, may.
+    What that does not say, the one nearest to `place`, where finished runs lie, may; then the user's own.
 
     Raises:
         UnreadableError: a settings file cannot be read.
         UsageError: `[capture]` or a variable is not as it has to be; where and what is named.
     """
-    said: dict[str, Any] = {}
-    for start in (directory, place):
-        written = next((each for each in settings_above(start) if _TABLE in each[1]), None) if start else None
-        said = _capture(*written) | said if written else said
+    said, unheeded = _said(directory, place, environment)
     defer = said.get("defer", False)
     try:
         samples, kept = split_samples(environment.get(SAMPLES_VARIABLE, "").split(os.pathsep), directory)
@@ -97,7 +103,37 @@ def read_wishes(directory: Path, environment: Mapping[str, str], *, place: Path 
         defer=defer,
         mirror=mirror,
         mirror_named=mirror or said.get("mirror") or DEFAULT,
+        unheeded=None if "mirror" in said or MIRROR_VARIABLE in environment else unheeded,
     )
+
+
+def _is_users_archive(folder: Path, directory: Path, environment: Mapping[str, str]) -> bool:
+    """Tell whether a folder is an archive by the user's word, and not only by its own."""
+    if not is_archive(folder):
+        return False
+    *_, own = location.settings_files(directory)
+    named = environment.get(location.VARIABLE)
+    by_variable = directory / expand(Path(named), f"`{location.VARIABLE}`") if named else None
+    roots = (by_variable, named_archive(own), location.default_root())
+    return any(os.path.realpath(root) == os.path.realpath(folder) for root in roots if root is not None)
+
+
+def _said(directory: Path, place: Path | None, environment: Mapping[str, str]) -> tuple[dict[str, Any], Path | None]:
+    """Read what settings files say, and which of a checkout wishes for a mirror, where that is not its to wish."""
+    said: dict[str, Any] = {}
+    unheeded: Path | None = None
+    for start in (directory, place):
+        written = next((each for each in settings_above(start) if _TABLE in each[1]), None) if start else None
+        if written is None:
+            continue
+        more = _capture(*written)
+        if more.get("mirror") and not _is_users_archive(written[0].parent, directory, environment):
+            unheeded = unheeded or written[0]
+            del more["mirror"]
+        said = more | said
+    *_, own = location.settings_files(directory)
+    settings = read_settings(own)
+    return (_capture(own, settings) | said if _TABLE in settings else said), unheeded
 
 
 def _mirror(word: str) -> str | None:

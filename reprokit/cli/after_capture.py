@@ -16,7 +16,9 @@ from types import FrameType
 from reprokit.archive.layout import Archive
 from reprokit.cli.messages import explain_failure, say
 from reprokit.cli.options import counted
-from reprokit.errors import ExitCode
+from reprokit.errors import ExitCode, ReprokitError
+from reprokit.mirrors import table
+from reprokit.outbox.destinations import told
 from reprokit.outbox.queueing import Queued
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -37,16 +39,32 @@ def follow(archive: Archive | None, queued: Queued | None, *, wait: bool, defer:
     if not queued.bundles:
         return
     what = queued.bundles[0] if len(queued.bundles) == 1 else counted(len(queued.bundles), "bundle")
+    where = told(queued.destination) if queued.destination else queued.mirror
     if wait:
-        say(f"reprokit: sending {what} to `{queued.mirror}`")
+        say(f"reprokit: sending {what} to {where}")
         _send(archive)
     elif defer:
-        say(f"reprokit: queued for `{queued.mirror}`: {what}; `reprokit sync` sends it")
+        say(f"reprokit: queued for {where}: {what}; `reprokit sync` sends it")
+    elif (missing := _missing(queued)) is not None:
+        say(f"reprokit: queued for {where}: {what}; it cannot be sent yet: {missing.message}")
+        say(f"hint: {missing.hint or 'see docs/wandb.md'}; then `reprokit sync`")
     else:
         started = _send_apart(archive)
-        how = "it is being sent in the background" if started else "`reprokit sync` sends it"
-        say(f"reprokit: queued for `{queued.mirror}`: {what}; {how}")
+        offline = queued.destination is not None and queued.destination.mode == "offline"
+        doing = "written for the mirror's own program" if offline else "sent"
+        how = f"it is being {doing} in the background" if started else "`reprokit sync` sends it"
+        say(f"reprokit: queued for {where}: {what}; {how}")
         say("hint: `reprokit sync --status` says what still waits, and why")
+
+
+def _missing(queued: Queued) -> ReprokitError | None:
+    """Tell what this machine lacks for sending, as far as nobody need be asked."""
+    try:
+        if queued.destination is not None:
+            table.mirror(queued.mirror).ready(queued.destination, os.environ)
+    except ReprokitError as error:
+        return error
+    return None
 
 
 def _send(archive: Archive) -> None:

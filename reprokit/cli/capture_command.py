@@ -18,7 +18,16 @@ from reprokit.capture.live import capture_command
 from reprokit.capture.mapping import Mapping, known_names, read_mappings
 from reprokit.capture.request import Outcome, Request, home
 from reprokit.capture.running import process
-from reprokit.capture.wishes import DIGEST, Evaluator, Wishes, check_harness, evaluator, read_wishes, split_samples
+from reprokit.capture.wishes import (
+    DIGEST,
+    MIRROR_VARIABLE,
+    Evaluator,
+    Wishes,
+    check_harness,
+    evaluator,
+    read_wishes,
+    split_samples,
+)
 from reprokit.cli.after_capture import follow
 from reprokit.cli.finished_runs import Finished, capture_finished, tell_folding, tell_publication
 from reprokit.cli.messages import explain_failure, say
@@ -103,7 +112,9 @@ def command(
     label = Label(name=name, tags=tags, note=note)
     flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer, mirror=mirror, wait=wait)
     if finished is not None:
-        wishes = flags.over(read_wishes(_directory(), os.environ, place=finished))
+        wished = read_wishes(_directory(), os.environ, place=finished)
+        _tell_unheeded(wished, flags)
+        wishes = flags.over(wished)
         _check_wait(flags, wishes.mirror)
         mappings = read_mappings(_directory(), place=finished)
         check_harness(harness, mappings)
@@ -200,6 +211,7 @@ def _request(argv: tuple[str, ...], flags: _Flags, label: Label) -> tuple[Reques
             raise
         mistake, wishes = error, Wishes()
         chosen = _evaluator(argv, flags, wishes, ())
+    _tell_unheeded(wishes, flags)
     wishes = flags.over(wishes)
     request = Request(
         argv=argv,
@@ -245,6 +257,15 @@ def _warn(failure: Exception | None) -> None:
 def _warn_of_mirror(failure: Exception) -> None:
     reason = failure.message if isinstance(failure, ReprokitError) else failure
     say(f"reprokit: WARNING: this run will be captured, and not queued for its mirror: {reason}")
+
+
+def _tell_unheeded(wishes: Wishes, flags: _Flags) -> None:
+    """Tell of a wish for a mirror that is not the user's."""
+    if wishes.unheeded is not None and flags.mirror is None:
+        say(
+            f"reprokit: nothing is copied to a mirror: `{wishes.unheeded}` asks for it, and it is neither an archive's "
+            f"file nor your own; if you want it, add `--mirror`, or set `{MIRROR_VARIABLE}=1`"
+        )
 
 
 def _later(outcome: Outcome, request: Request) -> str:

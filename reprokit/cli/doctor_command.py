@@ -28,8 +28,9 @@ from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, json_option, print_json
 from reprokit.cli.transfers import TIMEOUT_VARIABLE
 from reprokit.errors import ExitCode, InputMissingError, ReprokitError
-from reprokit.mirrors.wandb import key, probe
+from reprokit.mirrors import table
 from reprokit.outbox import queueing
+from reprokit.outbox.destinations import told
 from reprokit.probes import interpreter
 
 _PATIENCE = 30.0  # seconds
@@ -85,17 +86,15 @@ def _followed() -> Check:
 def _mirror(archive: Archive) -> Check:
     """See whether what a mirror needs is here; it is asked nothing."""
     try:
-        probe.require_client()
         wanted = queueing.settle(archive, queueing.DEFAULT, environment=os.environ, directory=Path.cwd())
         if wanted.destination is None:
             raise wanted.failure or InputMissingError("it cannot be told where bundles go")
-        if wanted.destination.mode == "online":
-            key.find(wanted.destination, os.environ)
+        table.mirror(wanted.mirror).ready(wanted.destination, os.environ)
     except ReprokitError as error:
         return warn(
             "mirror", f"bundles cannot be sent to W&B from here: {error.message}", error.hint or "docs/wandb.md"
         )
-    return ok("mirror", f"W&B at {wanted.destination.address}, {wanted.destination.mode}")
+    return ok("mirror", f"{told(wanted.destination)}, {wanted.destination.mode}")
 
 
 def _checks(named: Path | None) -> Iterator[Check]:

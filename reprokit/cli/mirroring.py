@@ -49,7 +49,14 @@ _INDENT = " " * 13
 
 
 def _terms(timeout: float, watch: Watch = unwatched, *, sparing: bool = False) -> Terms:
-    return Terms(environment=os.environ, directory=Path.cwd(), timeout=timeout, watch=watch, sparing=sparing)
+    return Terms(
+        environment=os.environ,
+        directory=Path.cwd(),
+        timeout=timeout,
+        budget=min(mirroring.BUDGET, timeout),
+        watch=watch,
+        sparing=sparing,
+    )
 
 
 def drain(archive: Archive, timeout: float) -> Mirrored:

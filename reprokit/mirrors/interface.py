@@ -167,6 +167,14 @@ class Mirror(Protocol):
         """
         ...
 
+    def ready(self, to: Destination, environment: Environment) -> None:
+        """See whether this machine has what it takes, the client and the key; nobody is asked.
+
+        Raises:
+            InputMissingError: something is missing.
+        """
+        ...
+
     def probe(self, to: Destination, environment: Environment) -> None:
         """Ask the service whether it is there and knows our key: one question, a few seconds, no client.
 

@@ -74,7 +74,7 @@ def ids(reprokit, **variables) -> list[str]:
 
 def test_a_bundle_is_mirrored_when_its_run_is_over(reprokit, evaluation, service, variables):
     done = reprokit("capture", "--", *COMMAND, directory=evaluation, **variables)
-    assert "queued for `folder`" in done.stderr
+    assert "queued for folder (" in done.stderr
     assert "in the background" in done.stderr
     assert settled(lambda: len(mirrored(reprokit)) == 1 and not waiting(reprokit))
     (event,) = mirrored(reprokit)
@@ -157,8 +157,9 @@ def test_settings_that_cannot_be_followed_are_told_and_the_run_is_captured(repro
 
 def test_a_flag_goes_before_the_settings(reprokit, evaluation, service, variables):
     asked = {name: value for name, value in variables.items() if name != "REPROKIT_MIRROR"}
-    with (evaluation / "reprokit.toml").open("a") as settings:
-        settings.write('\n[capture]\nmirror = "folder"\ndefer = true\n')
+    own = reprokit.home / ".config/reprokit/reprokit.toml"
+    own.parent.mkdir(parents=True)
+    own.write_text('[capture]\nmirror = "folder"\ndefer = true\n')
     reprokit("capture", "--no-mirror", *reprokit.files, "--", *COMMAND, directory=evaluation, **asked)
     assert waiting(reprokit) == []
     reprokit("capture", *reprokit.files, "--", *COMMAND, "1", directory=evaluation, **asked)
@@ -261,3 +262,12 @@ def test_to_wait_for_no_mirror_is_a_slip_that_is_told_before_anything_runs(repro
     done = reprokit("capture", "--wait", "--", *COMMAND, directory=evaluation, check=2, **asked)
     assert "add `--mirror`" in done.stderr
     assert not (evaluation / "metrics.json").exists()
+
+
+def test_what_this_machine_lacks_is_told_at_once_and_nothing_is_started(reprokit, evaluation, service, variables):
+    unready = variables | {"FOLDER_MIRROR_UNREADY": "1"}
+    done = reprokit("capture", "--", *COMMAND, directory=evaluation, **unready)
+    assert "it cannot be sent yet: its key is missing" in done.stderr
+    assert "in the background" not in done.stderr
+    assert waiting(reprokit) == ids(reprokit, **variables)
+    assert service.asked() == []

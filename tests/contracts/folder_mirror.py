@@ -127,6 +127,10 @@ class FolderMirror:
             options=options,
         )
 
+    def ready(self, to: Destination, environment: Environment) -> None:
+        if environment.get("FOLDER_MIRROR_UNREADY"):
+            raise InputMissingError("its key is missing", hint=f"set {KEY}")
+
     def probe(self, to: Destination, environment: Environment) -> None:
         self._meet(to, environment, "probe", Room(scratch=Path(), seconds=2.0))
 

@@ -456,7 +456,7 @@ class WandbStand:
         self.environment = kept | server.environment(home) | {"SOMEBODYS_TOKEN": PLANTED}
 
     def other_address(self):
-        return {"base_url": "http://127.0.0.1:9"}
+        return {"base_url": "https://127.0.0.1:9"}
 
     def modes(self):
         return {mode: {"WANDB_MODE": mode} for mode in ("online", "offline", "disabled")}

@@ -104,7 +104,9 @@ class Person:
         }
         return kept | self.server.environment(self.home) | own | self.more
 
-    def begin(self, *words: object, program: tuple[str, ...] = ("-m", "reprokit"), **variables: str) -> subprocess.Popen[str]:
+    def begin(
+        self, *words: object, program: tuple[str, ...] = ("-m", "reprokit"), **variables: str
+    ) -> subprocess.Popen[str]:
         """Begin to run reprokit, in a session of its own."""
         return subprocess.Popen(
             [str(self.python), *program, *map(str, words)],
@@ -138,17 +140,18 @@ class Person:
         for name, text in files.items():
             (self.evals / name).write_text(text)
         words = ("--results", "metrics.json", "--samples", "predictions.jsonl")
+        before = self.bundles
         self("capture", "--from", self.evals, *words, *labels, **variables)
-        return self.newest()
+        (new,) = self.bundles - before
+        return new
 
-    def newest(self) -> str:
-        """Give the id of the bundle that was captured last."""
-        return str(self.json("list")[-1]["id"])
+    @property
+    def bundles(self) -> set[str]:
+        """The ids of the bundles that are here."""
+        return {path.name for path in self.archive.glob("bundles/*/*/")}
 
-    def folder(self, bundle: str = "latest") -> Path:
-        """Give the folder of a bundle."""
-        if bundle == "latest":
-            bundle = self.newest()
+    def folder(self, bundle: str = "*") -> Path:
+        """Give the folder of a bundle: of the only one when none is named."""
         (found,) = self.archive.glob(f"bundles/*/{bundle}/")
         return found
 
@@ -255,25 +258,28 @@ def points(run: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def lacks(state: Mapping[str, Any], folder: Path, scores: Mapping[str, float]) -> list[str]:
     """Say what the server lacks of a bundle, or has more than once; nothing when all is right."""
-    found = []
-    if (number := len(holding(state, folder))) != 1:
-        found.append(f"{number} versions hold it")
-    runs = runs_of(state, identity_of(folder))
-    if len(runs) != 1:
-        return [*found, f"{len(runs)} runs show it"]
-    (run,) = runs
+    versions_, runs = holding(state, folder), runs_of(state, identity_of(folder))
+    if (len(versions_), len(runs)) != (1, 1):
+        return [f"{len(versions_)} versions hold it, and {len(runs)} runs show it"]
+    return [*_lacking_scores(runs[0], scores), *_lacking_media(state, runs[0])]
+
+
+def _lacking_scores(run: Mapping[str, Any], scores: Mapping[str, float]) -> Iterator[str]:
     for name, value in scores.items():
         shown = [row[name] for row in points(run) if name in row]
         if shown != [value]:
-            found.append(f"the history of {name} is {shown}")
+            yield f"the history of {name} is {shown}"
         if run["summary"].get(name) != value:
-            found.append(f"the summary of {name} is {run['summary'].get(name)}")
-    for name, media in run["summary"].items():
-        if isinstance(media, dict) and "path" in media and run["files"].get(media["path"]) not in state["blobs"]:
-            found.append(f"{name} is shown, and its file is not there")
-    if not any(isinstance(each, dict) and each.get("_type") == "table-file" for each in run["summary"].values()):
-        found.append("no table")
-    return found
+            yield f"the summary of {name} is {run['summary'].get(name)}"
+
+
+def _lacking_media(state: Mapping[str, Any], run: Mapping[str, Any]) -> Iterator[str]:
+    media = {name: each for name, each in run["summary"].items() if isinstance(each, dict) and "path" in each}
+    if not {"table-file", "html-file"} <= {each.get("_type") for each in media.values()}:
+        yield "there is no table, or no chart"
+    for name, each in media.items():
+        if run["files"].get(each["path"]) not in state["blobs"]:
+            yield f"{name} is shown, and its file is not there"
 
 
 def told_truly(person: Person, scores: Mapping[str, float]) -> bool:
@@ -291,11 +297,12 @@ def told_truly(person: Person, scores: Mapping[str, float]) -> bool:
 def all_is_right(person: Person, scores: Mapping[str, float]) -> None:
     """Require that every bundle of the archive is mirrored, once, truly and for good."""
     state = person.server.state()
-    bundles = sorted(path.name for path in person.archive.glob("bundles/*/*/"))
+    bundles = person.bundles
     assert person.waiting == []
-    assert sorted({event["bundle"] for event in person.mirrored}) == bundles
+    assert {event["bundle"] for event in person.mirrored} == bundles
     assert told_truly(person, scores)
     assert len(list(versions(state))) == len(bundles), "a duplicate version"
     assert len([run for run in state["runs"].values() if not run["deleted"]]) == len(bundles), "a duplicate run"
-    assert (state["unknown"], state["crashes"]) == ([], [])
+    assert state["unknown"] == []
+    assert not state["crashes"], state["crashes"][0]
     assert person.is_committed()

@@ -7,7 +7,6 @@ server holds all of it, else it waits, with a reason. When all is well again, on
 from __future__ import annotations
 
 import importlib.util
-import json
 import re
 import sys
 import time
@@ -62,58 +61,57 @@ HICCUPS = {name for name, fault in FAULTS.items() if fault.get("times")}
 # Where in a push, and what goes wrong there.
 BUNDLE = {"after": 2}  # two tables are kept before the bundle is, as artifacts too
 PUSH: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "the key": ({"operation": "Viewer"}, ("refused", "hangs", "401", "429 for an hour", "502")),
-    "the key, asked by the client": ({"operation": "Viewer", "after": 1}, ("403", "error", "500")),
-    "whether it is there": ({"operation": "ArtifactMembershipByName"}, ("403", "500", "error")),
+    "the key": ({"operation": "Viewer"}, ("refused", "hangs", "401", "429 for an hour")),
+    "the key, asked by the client": ({"operation": "Viewer", "after": 1}, ("403", "500")),
+    "whether it is there": ({"operation": "ArtifactMembershipByName"}, ("403", "error")),
     "which versions there are": ({"operation": "ProjectArtifacts"}, ("cut off", "502")),
-    "whether the run is there": ({"operation": "Run"}, ("500", "error", "hangs")),
-    "how the run can go on": ({"operation": "RunResumeStatus"}, ("429", "refused", "404")),
-    "the run": ({"operation": "UpsertBucket"}, ("403", "409", "error", "done and not answered", "500")),
+    "whether the run is there": ({"operation": "Run"}, ("500", "hangs")),
+    "how the run can go on": ({"operation": "RunResumeStatus"}, ("429", "refused")),
+    "the run": ({"operation": "UpsertBucket"}, ("403", "409", "error", "done and not answered")),
     "the metrics": ({"path": "/file_stream$"}, ("404", "500", "metrics lost", "cut off once", "hangs")),
-    "addresses for the run's files": ({"operation": "CreateRunFiles"}, ("500", "error")),
-    "a file of the run": ({"method": "PUT", "path": "^/storage/run"}, ("403", "lost", "cut off once")),
-    "the type": ({"operation": "ArtifactType"}, ("error", "500")),
+    "addresses for the run's files": ({"operation": "CreateRunFiles"}, ("500",)),
+    "a file of the run": ({"method": "PUT", "path": "^/storage/run"}, ("403", "lost")),
+    "the type": ({"operation": "ArtifactType"}, ("error",)),
     "a table's artifact": ({"operation": "CreateArtifact", "times": 1}, ("403",)),
-    "the artifact": ({"operation": "CreateArtifact", **BUNDLE}, ("403", "hangs", "done and answered 500")),
-    "the list": ({"operation": "CreateArtifactManifest", "after": 4}, ("500", "error")),
-    "addresses for the files": ({"operation": "CreateArtifactFiles", **BUNDLE}, ("502", "cut off", "429")),
+    "the artifact": ({"operation": "CreateArtifact", **BUNDLE}, ("403", "done and answered 500")),
+    "the list": ({"operation": "CreateArtifactManifest", "after": 4}, ("error",)),
+    "addresses for the files": ({"operation": "CreateArtifactFiles", **BUNDLE}, ("502", "429")),
     "a file": (
         {"method": "PUT", "path": "^/storage/artifact", "after": 5},
-        ("refused", "403", "500", "cut off", "lost", "lost once", "done and not answered", "hangs", "slow"),
+        ("refused", "403", "cut off", "lost", "lost once", "done and not answered", "hangs"),
     ),
-    "the list's file": ({"method": "PUT", "path": "^/storage/manifest", **BUNDLE}, ("403", "lost", "500 once")),
+    "the list's file": ({"method": "PUT", "path": "^/storage/manifest", **BUNDLE}, ("lost", "500 once")),
     "the commit": (
         {"operation": "CommitArtifact", **BUNDLE},
         ("500", "error", "commit lost", "done and not answered", "done and answered 500", "hangs", "409"),
     ),
-    "the version, asked again": ({"operation": "ArtifactMembershipByName", "after": 1}, ("500", "404")),
-    "the list, asked again": ({"operation": "FetchArtifactManifest"}, ("error", "500")),
-    "the list's file, read again": (
-        {"method": "GET", "path": "^/storage/manifest"},
-        ("wrong bytes", "half the bytes", "403"),
-    ),
-    "the history, asked again": ({"operation": "HistoryPage"}, ("500", "error")),
+    "the version, asked again": ({"operation": "ArtifactMembershipByName", "after": 1}, ("404",)),
+    "the list, asked again": ({"operation": "FetchArtifactManifest"}, ("error",)),
+    "the list's file, read again": ({"method": "GET", "path": "^/storage/manifest"}, ("wrong bytes", "half the bytes")),
+    "the history, asked again": ({"operation": "HistoryPage"}, ("500",)),
     "the run's files, asked again": ({"operation": "RunFiles"}, ("502",)),
     "what the run made, asked again": ({"operation": "RunOutputArtifacts"}, ("error",)),
 }
 LABELS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "a new alias": ({"operation": "AddAliases"}, ("500", "error", "done and not answered")),
+    "a new alias": ({"operation": "AddAliases"}, ("500", "done and not answered")),
     "a new tag": ({"operation": "UpsertBucket"}, ("403",)),
 }
 BLOB = {"method": "GET", "path": "^/storage/blob"}
 PULL: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "what the reference means": ({"operation": "ArtifactMembershipByName"}, ("401", "500", "error", "hangs")),
-    "the list": ({"operation": "FetchArtifactManifest"}, ("error",)),
-    "the list's file": ({"method": "GET", "path": "^/storage/manifest"}, ("wrong bytes", "half the bytes", "404")),
+    "what the reference means": ({"operation": "ArtifactMembershipByName"}, ("401", "error")),
+    "the list": ({"operation": "FetchArtifactManifest"}, ("500",)),
+    "the list's file": ({"method": "GET", "path": "^/storage/manifest"}, ("wrong bytes", "404")),
     "a file": (
         {**BLOB, "after": 3},
         ("wrong bytes", "half the bytes", "404", "500", "500 once", "cut off", "refused", "hangs", "slow"),
     ),
     "a file, at both addresses": (
         {"method": "GET", "path": "^/(storage/blob|artifactsV2)/", "after": 3},
-        ("403", "404", "wrong bytes"),
+        ("403", "wrong bytes"),
     ),
 }
+BROKEN = {"wrong bytes", "half the bytes"}
+"""What arrived is not what was sent; all else that goes wrong with a file may be well again tomorrow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,27 +158,28 @@ def server(tmp_path_factory):
 
 @dataclass(frozen=True, kw_only=True)
 class Beginning:
-    """Two people, before and after their first push, the files that it brought there, and how long it took."""
+    """Somebody without a bundle, and with one that was not pushed; and the seconds that a push takes."""
 
+    empty: Any
     before: Any
-    after: Any
     seconds: float
 
 
 @pytest.fixture(scope="module")
 def beginning(server, tmp_path_factory) -> Beginning:
     folder = tmp_path_factory.mktemp("beginning")
-    before = shared.moved_in(folder / "before", server)
+    empty = shared.moved_in(folder / "empty", server)
+    before = shared.moved_in(folder / "before", server, like=empty)
     before.capture()
     after = shared.moved_in(folder / "after", server, like=before)
     began = time.monotonic()
     after("push", "--mirror", "wandb", "latest")
-    return Beginning(before=before, after=after, seconds=time.monotonic() - began)
+    return Beginning(empty=empty, before=before, seconds=time.monotonic() - began)
 
 
 def patience(case: Case, beginning: Beginning) -> float:
-    """Give the seconds that a case may take: as a hang is sat out, no more than it takes to get there."""
-    return max(8.0, 3 * beginning.seconds) if case.hangs else 120.0
+    """Give the seconds that a case may take: what does not pass is sat out, no longer than it takes to get there."""
+    return 120.0 if case.fault.get("times") else max(9.0, 3 * beginning.seconds)
 
 
 def is_told_well(text: str) -> None:
@@ -205,7 +204,6 @@ def is_true(person: Any, done: Any) -> bool:
         (wish,) = person.waiting
         assert wish["state"] in {"waiting", "refused"}
         assert wish["reason"] in done.stderr
-        assert wish["reason"] in person("sync", "--status").stdout
     else:
         assert person.waiting == []
     return is_mirrored
@@ -223,7 +221,7 @@ def test_a_push_never_lies_and_one_sync_heals_it(case, server, beginning, tmp_pa
     seconds = time.monotonic() - began
     is_true(ada, done)
     (fault,) = server.faults()
-    assert fault["happened"] or (case.hangs and seconds > patience(case, beginning) / 2), "the fault was never met"
+    assert fault["happened"] or seconds > patience(case, beginning) / 2, "the fault was never met"
     assert ada.processes() == []
 
     server.heal()
@@ -243,7 +241,7 @@ def test_labels_that_cannot_be_changed_now_are_changed_later(case, server, begin
     done = ada("push", "--mirror", "wandb", "latest", program=FIRST, check=None)
     (fault,) = server.faults()
     assert fault["happened"]
-    assert [wish["state"] for wish in ada.waiting] == ([] if done.returncode == 0 else ada.waiting and [ada.waiting[0]["state"]])
+    assert len(ada.waiting) == (done.returncode != 0)
     newest = ada.mirrored[-1]["detail"]["labels"]
     assert ("paper" in newest) == (done.returncode == 0)
     server.heal()
@@ -271,8 +269,9 @@ def stocked(tmp_path_factory):
 
 def holds_nothing(person: Any) -> bool:
     """Tell whether nothing of a bundle is in an archive, nor on its way into it."""
-    places = [person.archive / "bundles", person.archive / ".reprokit/staging", *person.archive.glob(".dvc/cache")]
-    return not [path for place in places if place.exists() for path in place.rglob("*") if path.is_file() and path.name != ".gitignore"]
+    places = [person.archive / each for each in ("bundles", ".reprokit/staging", ".dvc/cache")]
+    files = [path for place in places for path in place.rglob("*") if path.is_file()]
+    return all(path.name.startswith(".git") for path in files)
 
 
 def fetched_whole(person: Any, folder: Path) -> None:
@@ -308,7 +307,11 @@ def test_a_pull_keeps_nothing_that_is_not_whole_and_the_next_one_succeeds(case, 
     bob = shared.moved_in(tmp_path / "bob", server, like=empty)
     server.fault(**case.fault)
     status = pulled_badly_then_well(server, ada, bob, server.heal, 8.0 if case.hangs else 120.0)
-    assert (status == 0) or case.name.rpartition(": ")[2] not in HICCUPS, "a hiccup is not to be noticed"
+    what = case.name.rpartition(": ")[2]
+    if what in HICCUPS:
+        assert status == 0, "a hiccup is not to be noticed"
+    if ", a file: " in case.name and status:
+        assert status == (12 if what in BROKEN else 30)
 
 
 @pytest.mark.parametrize("what", ["spoilt", "left out"])
@@ -335,22 +338,23 @@ def test_a_copy_that_went_bad_on_the_server_is_never_taken(what, stocked, tmp_pa
 # --- a capture is not to notice --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("status", [0, 7])
-@pytest.mark.parametrize("fault", ["refused", "hangs", "500", "401"])
-def test_no_fault_changes_the_exit_status_of_an_evaluation_or_loses_its_bundle(fault, status, server, beginning, tmp_path):
+@pytest.mark.parametrize(("fault", "status"), [("refused", 0), ("hangs", 7), ("500", 7), ("401", 0)])
+def test_no_fault_changes_the_exit_status_of_an_evaluation_or_loses_its_bundle(
+    fault, status, server, beginning, tmp_path
+):
     server.reset()
-    ada = shared.moved_in(tmp_path / "ada", server, like=beginning.before)
+    ada = shared.moved_in(tmp_path / "ada", server, like=beginning.empty)
     server.fault(**FAULTS[fault])
-    script = f"import json; json.dump({{'sums': {{'exact_match': 0.25}}}}, open('metrics.json', 'w')); print('said'); raise SystemExit({status})"
+    results = "{'sums': {'exact_match': 0.5}}"
+    script = f"import json; json.dump({results}, open('metrics.json', 'w')); print('said'); raise SystemExit({status})"
     words = ("--results", "metrics.json", "--", str(ada.python), "-c", script)
     done = ada("capture", "--mirror", "--wait", *words, check=status)
     assert done.stdout == "said\n"
     assert "captured" in done.stderr
-    (wish,) = ada.waiting
-    assert wish["bundle"] == ada.newest()
+    assert [wish["bundle"] for wish in ada.waiting] == [ada.folder().name]
     assert ada.mirrored == []
     server.heal()
     ada("sync", "--mirrors-only")
     assert ada.waiting == []
-    assert [each["bundle"] for each in ada.mirrored] == [wish["bundle"]]
-    assert json.dumps(shared.holding(server.state(), ada.folder(wish["bundle"]))) != "[]"
+    assert len(shared.holding(server.state(), ada.folder())) == 1
+    assert [each["bundle"] for each in ada.mirrored] == [ada.folder().name]

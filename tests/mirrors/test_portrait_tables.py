@@ -351,6 +351,23 @@ def test_results_and_groups_have_a_table_each():
     assert (rows(groups)[0]["group"], rows(groups)[0]["value"], rows(groups)[0]["tasks"]) == ("g", True, "t, u")
 
 
+def test_a_boolean_among_numbers_is_told_from_a_number():
+    metrics = [Metric(task="t", metric="passed", value=True), Metric(task="t", metric="acc", value=1.0)]
+
+    (table,) = results_tables(Results(metrics=metrics))
+
+    assert [(row["value"], row["remark"]) for row in rows(table)] == [(1, "boolean"), (1.0, None)]
+
+
+def test_two_tasks_whose_long_names_begin_alike_are_two():
+    metrics = [Metric(task="t" * 300 + end, metric="acc", value=0.5) for end in "ab"]
+
+    (table,) = results_tables(Results(metrics=metrics))
+
+    assert len({row["task"] for row in rows(table)}) == 2
+    assert all(len(row["task"]) <= 100 for row in rows(table))
+
+
 def test_a_table_of_results_without_rows_is_none():
     assert results_tables(Results()) == []
     assert [table.key for table in results_tables(Results(metrics=[Metric(task="t", metric="a", value=1)]))] == [

@@ -30,7 +30,7 @@ COUNTED = {
 }
 
 
-MOMENTS = {"noting": ("os.rename", 1, "/ledger/"), "leaving": ("os.remove", 0, ".json")}
+MOMENTS = {"noting": ("os.rename", 1, "/ledger/"), "leaving": ("os.remove", 0, "/outbox/")}
 
 
 def drain(root: str, service: str, kill_at: str) -> int:

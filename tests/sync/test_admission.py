@@ -11,13 +11,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reprokit.archive import ledger, publication, references
 from reprokit.archive.tags import labels
 from reprokit.archive.validation import check
-from reprokit.bundle import bag, canonical, naming
+from reprokit.bundle import bag, canonical, compression, naming
 from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.writing import Label
 from reprokit.errors import (
@@ -325,6 +326,50 @@ def test_records_that_are_not_valid_are_refused(refused, bundle):
 
     assert "E202" in codes(error)
     assert error.exit_code is ExitCode.INVALID_RECORD
+
+
+def pack_samples(bundle: Path, content: bytes, *, octets: int, digest: str) -> None:
+    """Store the samples compressed, and say in the record how many bytes they have and which, true or not."""
+    record = open_bundle(bundle).record
+    files = [
+        msgspec.structs.replace(each, size=octets, digest=digest, stored=f"{each.path}.zst")
+        if each.role == "samples"
+        else each
+        for each in record.files
+    ]
+    (bundle / "data/samples/toy.jsonl").unlink()
+    (bundle / "data/samples/toy.jsonl.zst").write_bytes(zstandard.compress(content))
+    (bundle / "data/bundle.json").write_bytes(canonical.record(msgspec.structs.replace(record, files=files)))
+    seal_again(bundle)
+
+
+def test_a_bomb_is_refused_before_anything_is_unpacked(refused, bundle, monkeypatch):
+    pack_samples(bundle, b"\n" * 1000, octets=1 << 40, digest="sha256:" + "0" * 64)
+    monkeypatch.setattr(compression.zstandard, "ZstdDecompressor", lambda: pytest.fail("something is unpacked"))
+
+    error = refused(bundle, InvalidRecordError)
+
+    assert "unpack to 1099511627776" in error.message
+    assert codes(error) == {"E205"}
+
+
+def test_no_more_is_unpacked_than_the_record_says_there_is(refused, bundle, monkeypatch):
+    pack_samples(bundle, b"{}\n" * 1_000_000, octets=99, digest="sha256:" + "0" * 64)
+    looked_at = []
+    monkeypatch.setattr("reprokit.bundle.validation._line_error", looked_at.append)
+
+    assert "E205" in codes(refused(bundle))
+    assert 0 < len(looked_at) <= 34
+
+
+def test_samples_that_repeat_themselves_much_are_no_bomb(bundle):
+    line = (bundle / "data/samples/toy.jsonl").read_bytes().splitlines(keepends=True)[0]
+    content = line * 20_000
+    pack_samples(bundle, content, octets=len(content), digest="sha256:" + hashlib.sha256(content).hexdigest())
+
+    with pytest.raises(FixityError) as caught:  # the content digest that it was sealed with is another
+        prove(bundle)
+    assert codes(caught.value) == {"E106"}
 
 
 def _contents(bundle):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -217,18 +220,45 @@ def test_what_breaks_off_is_tried_again_within_the_budget(desk, publish):
     assert len(desk.service.asked("push")) == 5
 
 
-def test_what_breaks_off_for_longer_than_the_budget_waits_and_so_do_those_behind_it(desk, publish):
+def test_what_breaks_off_for_longer_than_the_budget_waits_and_those_behind_it_are_tried_once(desk, publish):
     desk.queue(publish("one"), publish("two"))
     desk.service.fail("push", "drop")
 
     assert desk.outcomes(budget=10) == ["waiting", "waiting"]
 
-    # 1 + 2 + 4 seconds, and the 3 that are left.
-    assert len(desk.service.asked("push")) == 5
+    # 1 + 2 + 4 seconds, and the 3 that are left; then the other.
+    assert len(desk.service.asked("push")) == 5 + 1
     assert desk.mirrored == []
     assert desk.service.versions() == []
     desk.service.heal()
     assert desk.outcomes() == ["sent", "sent"]
+
+
+@pytest.mark.parametrize("sparing", [False, True])
+def test_a_bundle_that_the_service_will_not_take_does_not_make_the_service_away_for_others(desk, publish, sparing):
+    odd, *others = bundles = [publish(word) for word in ("one", "two", "three")]
+    desk.queue(*bundles)
+    desk.service.fail("push", "drop", times=5)
+
+    done = desk.drain(budget=10, sparing=sparing)
+
+    assert {bundle: each.outcome for bundle, each in done.items()} == {odd: "waiting", **dict.fromkeys(others, "sent")}
+    assert [(wish.bundle, wish.reason) for wish in desk.waiting] == [(odd, "the connection broke off")]
+    assert len(desk.service.asked("push")) == 5 + 2
+
+
+def test_a_service_that_goes_away_meanwhile_is_asked_again_and_then_left_alone(desk, publish):
+    bundles = [publish(word) for word in ("one", "two", "three")]
+    desk.queue(*bundles)
+    desk.service.fail("probe", "slow", times=1, seconds=0)
+    desk.service.fail("probe", "away")
+    desk.service.fail("push", "drop")
+
+    done = desk.drain(budget=0)
+
+    assert [each.reason for each in done.values()] == ["the connection broke off", "it is away", "it is away"]
+    assert len(desk.service.asked("push")) == 1
+    assert len(desk.service.asked("probe")) == 2
 
 
 def test_a_service_that_asks_to_be_left_alone_for_longer_than_the_budget_is(desk, publish):
@@ -533,6 +563,39 @@ def test_files_of_the_outbox_that_say_nothing_are_in_the_report_and_stop_nobody(
     assert [each.path for each in done.damaged] == [".reprokit/outbox/folder/x.json"]
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from reprokit.archive.layout import Archive
+from reprokit.sync.mirroring import drain
+
+class Killer:
+    def __call__(self, bundle, step):
+        if step.doing == "sending":
+            (staging,) = Archive(Path(sys.argv[1])).staging.iterdir()
+            (staging / "scratch/table.json").write_text("of a private sample")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+terms = drain.Terms(environment=os.environ, directory=Path(sys.argv[2]), watch=Killer())
+drain.drain(Archive(Path(sys.argv[1])), terms)
+"""
+
+
+def test_what_a_drain_that_was_killed_has_left_is_cleared_away_by_the_next_whatever_comes_of_that(desk, publish):
+    desk.queue(publish())
+    environment = {**os.environ, **desk.environment, "PYTHONPATH": str(desk.terms.directory.with_name("site"))}
+    command = [sys.executable, "-c", KILLED, str(desk.archive.root), str(desk.terms.directory)]
+    done = subprocess.run(command, check=False, capture_output=True, env=environment)
+    assert done.returncode == -9, done.stderr
+    assert len(list(desk.archive.staging.rglob("table.json"))) == 1
+    mine = publication.stage(desk.archive, {"description": "a copying to a mirror of another"})
+    desk.service.fail("probe", "away")
+
+    assert desk.outcomes() == ["waiting"]
+
+    assert list(desk.archive.staging.iterdir()) == [mine]
+
+
 def test_nothing_is_left_behind(desk, publish):
     desk.queue(publish())
     desk.service.fail("push", "bug", times=1)
@@ -540,5 +603,6 @@ def test_nothing_is_left_behind(desk, publish):
     desk.drain()
 
     assert list(desk.archive.scratch.iterdir()) == []
+    assert list(desk.archive.staging.iterdir()) == []
     assert [path.name for path in desk.archive.outbox.rglob("*") if path.is_file()] == ["lock"]
     assert list(desk.terms.directory.iterdir()) == []

@@ -14,6 +14,7 @@
 | `lost-commit` | answered as if it were committed, and it is not |
 | `lost-upload` | an upload is answered with 200, and nothing is kept |
 | `lost-history` | metrics are answered with 200, and nothing is kept |
+| `late-history` | rows that are kept, and counted, are not shown yet |
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ ABOUT: dict[str, dict[str, str]] = {
     "lost-commit": {"operation": "commitArtifact"},
     "lost-upload": {"method": "PUT", "path": "^/storage/"},
     "lost-history": {"path": "/file_stream$"},
+    "late-history": {"operation": "history|sampledHistory|parquetHistory|historyKeys"},
 }
 """What a fault is about when it does not say."""
 KINDS = frozenset({"refuse", "hang", "slow", "status", "graphql", "drop", *ABOUT})

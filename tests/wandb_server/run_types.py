@@ -57,11 +57,11 @@ def project_thing(world: World, entity: str | None, name: str | None) -> Thing |
     return Thing("Project", found) if found else None
 
 
-def history_keys(run: Run) -> dict[str, Any] | None:
+def history_keys(world: World, run: Run) -> dict[str, Any] | None:
     """Summarise the history as the service does: each key's last value and how often it came; nested keys with dots."""
     keys: dict[str, Any] = {}
     last = -1
-    for row in rows(run.history):
+    for row in rows(world.shown(run)):
         last = max(last, int(row.get("_step", -1)))
         for key, value in _flat(row):
             kind = "number" if isinstance(value, int | float) else type(value).__name__
@@ -83,10 +83,10 @@ def rows(lines: Iterable[str | None]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line is not None]
 
 
-def history_page(_world: World, run: Run, given: Mapping[str, Any]) -> list[str]:
+def history_page(world: World, run: Run, given: Mapping[str, Any]) -> list[str]:
     """Give the lines with a step in [`minStep`, `maxStep`), at most `samples`."""
     least, most = int(given.get("minStep") or 0), given.get("maxStep")
-    kept = [line for line in run.history if line is not None and _step(line) >= least]
+    kept = [line for line in world.shown(run) if line is not None and _step(line) >= least]
     kept = [line for line in kept if most is None or _step(line) < int(most)]
     return kept[: int(given.get("samples") or len(kept))]
 
@@ -95,13 +95,13 @@ def _step(line: str) -> int:
     return int(json.loads(line).get("_step", 0))
 
 
-def sampled_history(_world: World, run: Run, given: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+def sampled_history(world: World, run: Run, given: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
     """For each spec, give the rows in [`minStep`, `maxStep`] that have all of its keys, with those keys only."""
     answers = []
     for text in given.get("specs") or []:
         spec = json.loads(text) if isinstance(text, str) else text
         least, most = spec.get("minStep") or 0, spec.get("maxStep", float("inf"))
-        found = [row for row in rows(run.history) if least <= row.get("_step", 0) <= most]
+        found = [row for row in rows(world.shown(run)) if least <= row.get("_step", 0) <= most]
         keys = spec.get("keys") or []
         flat = [dict(_flat(row)) for row in found]
         kept = [{key: row[key] for key in keys} for row in flat if all(key in row for key in keys)] if keys else found
@@ -109,10 +109,10 @@ def sampled_history(_world: World, run: Run, given: Mapping[str, Any]) -> list[l
     return answers
 
 
-def parquet_history(_world: World, run: Run, given: Mapping[str, Any]) -> Thing:
+def parquet_history(world: World, run: Run, given: Mapping[str, Any]) -> Thing:
     """No history is in Parquet files: all of it is live."""
     keys = given.get("liveKeys") or []
-    live = [row for row in rows(run.history) if not keys or any(key in row for key in keys)]
+    live = [row for row in rows(world.shown(run)) if not keys or any(key in row for key in keys)]
     return Thing("ParquetHistory", live)
 
 
@@ -200,7 +200,7 @@ RUN: dict[str, Field] = {
     "events": of(lambda _w, run, _g: [line for line in run.events if line is not None], "samples"),
     "sampledHistory": of(sampled_history, "specs"),
     "parquetHistory": of(parquet_history, "liveKeys"),
-    "historyKeys": of(lambda _w, run, _g: history_keys(run)),
+    "historyKeys": of(lambda world, run, _g: history_keys(world, run)),
     "historyLineCount": of(lambda _w, run, _g: len(run.history)),
     "eventsLineCount": of(lambda _w, run, _g: len(run.events)),
     "logLineCount": of(lambda _w, run, _g: len(run.output)),

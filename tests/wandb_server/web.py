@@ -125,6 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             world.omitting = fault.name if fault and kind == "omit" else None
             world.losing = kind == "lost-commit"
+            world.lagging = kind == "late-history"
             try:
                 answer = _routed(world, exchange, request, kind)
             except Exception:

@@ -157,6 +157,11 @@ class World:
     address: str = ""
     omitting: str | None = None
     losing: bool = False
+    lagging: bool = False
+
+    def shown(self, run: Run) -> list[str | None]:
+        """Give the lines of a run's history that are shown by now."""
+        return [] if self.lagging else run.history
 
     @property
     def entities(self) -> list[str]:

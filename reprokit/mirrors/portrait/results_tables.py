@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import NotScored
 from reprokit.mirrors.portrait.brevity import cut
+from reprokit.mirrors.portrait.keys import short_name
 from reprokit.mirrors.portrait.plain import text
 from reprokit.mirrors.portrait.table import Cell, Table, of_one_type
 
@@ -18,7 +19,6 @@ MOST_RESULTS = 10_000
 
 _COLUMNS = ("task", "version", "n_shot", "filter", "metric", "value", "stderr", "n", "higher_is_better", "remark")
 _GROUP_COLUMNS = ("group", *_COLUMNS[1:], "tasks")
-_LONGEST_NAME = 200
 _LONGEST_REMARK = 1000
 
 
@@ -61,7 +61,8 @@ def _row(metric: Metric) -> tuple[Cell, ...]:
 
 
 def _named(name: str) -> str:
-    return cut(text(name), _LONGEST_NAME)
+    # Cut without a digest, two tasks whose names begin alike would be one.
+    return short_name(name)
 
 
 def _number(score: object) -> bool | int | float | None:
@@ -71,6 +72,9 @@ def _number(score: object) -> bool | int | float | None:
 
 
 def _remarks(metric: Metric) -> Iterator[str]:
+    if isinstance(metric.value, bool):
+        # Among numbers it is shown as one.
+        yield "boolean"
     if isinstance(metric.value, NotScored):
         yield f"not scored: {metric.value.not_scored}"
     if isinstance(metric.stderr, NotScored):

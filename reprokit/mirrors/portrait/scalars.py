@@ -4,7 +4,7 @@ A number is called `task/metric`, and its standard error `task/metric_stderr`, e
 The filter follows after a comma, `gsm8k/exact_match,strict-match`, when that metric of that task comes with several: so
 do the harnesses' own loggers, and runs that were logged by these stand in one panel with ours. A group's numbers
 stand together, under `groups/<group>/`, so that nobody takes one for a task's. True is logged as 1 and false as 0; the
-table of results says which it was.
+remark in the table of results says which of them were `boolean`.
 
 The summary holds `task/n`, how many samples the task's metrics are over (`task/metric_n` where that differs between
 them), standard errors that were computed in other ways (`task/metric_stderr_clustered`), for which nobody wants a curve

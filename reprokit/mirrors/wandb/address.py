@@ -55,6 +55,11 @@ def hosts_of(address: str) -> tuple[str, ...]:
     return (netloc, *(each for each in _SAME_SERVICE if each != netloc)) if netloc in _SAME_SERVICE else (netloc,)
 
 
+def is_private(address: str) -> bool:
+    """Tell whether nobody on the way can read what is sent to an address."""
+    return urlsplit(address).scheme == "https"
+
+
 def is_service(address: str) -> bool:
     """Tell whether an address is that of W&B's own service."""
     return urlsplit(address).netloc in _SAME_SERVICE

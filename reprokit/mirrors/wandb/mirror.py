@@ -31,6 +31,12 @@ class WandbMirror:
         """Settle where bundles go."""
         return filing.destination(settings, environment, own=own)
 
+    def ready(self, to: Destination, environment: Environment) -> None:
+        """See whether W&B's client is here, and a key for the server."""
+        probing.require_client()
+        if to.mode == "online":
+            key.find(to, environment)
+
     def probe(self, to: Destination, environment: Environment) -> None:
         """Ask the server whether it is there and knows our key."""
         filing.options(to)

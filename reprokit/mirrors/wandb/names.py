@@ -32,6 +32,12 @@ def _require_text(what: str, name: str, longest: int = LONGEST) -> None:
         raise _refuse(what, name, "it holds a line break or another control character")
 
 
+def fitted(text: str, longest: int = LONGEST) -> str | None:
+    """Make a text one that a label or a tag may be: without control characters, cut; `None` when nothing is left."""
+    whole = text.encode("utf-8", errors="replace").decode("utf-8")
+    return _CONTROL.sub(" ", whole).strip()[:longest].strip() or None
+
+
 def require_entity(name: str) -> str:
     """Give the name of a user or team back when it can be one.
 

@@ -28,6 +28,8 @@ _VARIABLES = {
     "notes": "WANDB_NOTES",
     "project": "WANDB_PROJECT",
 }
+_LABELS = ("group", "job_type", "name")
+_NOTES = "notes"
 _TAGS = "WANDB_TAGS"
 _FOLDER = "WANDB_DIR"
 _MODE = "WANDB_MODE"
@@ -74,11 +76,14 @@ def options(to: Destination) -> Options:
 def destination(settings: Mapping[str, Any], environment: Environment, *, own: bool) -> Destination:
     """Settle where bundles go.
 
+    How a run is shown may be set in the environment for another run, a training for one: such a text is made to fit.
+
     Raises:
-        UsageError: a setting is misspelt, of the wrong kind, or a name that W&B does not take.
+        UsageError: a setting is misspelt, of the wrong kind, or a name that W&B does not take; or only a file of an
+            archive names the address, and it is in the clear.
     """
     filed = _filed(settings)
-    named = {key: value for key, name in _VARIABLES.items() if (value := environment.get(name, "").strip())}
+    named = _named(environment)
     theirs = user_settings.read(environment)
     base_url, trusted = _address(named, filed, theirs, own=own)
     texts = {key: named.get(key) or filed.get(key) or theirs.get(key) for key in _VARIABLES}
@@ -102,6 +107,16 @@ def destination(settings: Mapping[str, Any], environment: Environment, *, own: b
     )
 
 
+def _named(environment: Environment) -> dict[str, str]:
+    """Read the variables that are set; those that only say how a run is shown are made to fit."""
+    given = {key: value for key, name in _VARIABLES.items() if (value := environment.get(name, "").strip())}
+    shown = {key: names.fitted(given[key]) for key in _LABELS if key in given}
+    if _NOTES in given:
+        # Bytes that are no text, which JSON cannot hold; lines may stand in it.
+        shown[_NOTES] = given[_NOTES].encode("utf-8", errors="replace").decode("utf-8")
+    return {key: value for key, value in (given | shown).items() if value}
+
+
 def _filed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Check the table of the settings file: its keys, and that texts are texts."""
     for key, value in settings.items():
@@ -121,15 +136,21 @@ def _address(
     named: Mapping[str, str], filed: Mapping[str, Any], theirs: Mapping[str, str], *, own: bool
 ) -> tuple[str, bool]:
     """Give the address, and whether it is the user, not only a file of an archive, who named it."""
-    users = [address.DEFAULT]
+    users = address.DEFAULT
     if "base_url" in theirs:
-        users.insert(0, address.normal(theirs["base_url"], named_by="W&B's own settings file"))
+        users = address.normal(theirs["base_url"], named_by="W&B's own settings file")
     if "base_url" in named:
         return address.normal(named["base_url"], named_by="WANDB_BASE_URL"), True
     if filed.get("base_url"):
         wanted = address.normal(filed["base_url"], named_by=f"`{TABLE}.base_url`")
-        return wanted, own or wanted in users
-    return users[0], True
+        trusted = own or wanted == users
+        if not trusted and not address.is_private(wanted):
+            raise UsageError(
+                f"`{TABLE}.base_url` names `{wanted}`, and what only an archive's file names is not used in the clear",
+                hint=f"if you trust it, set WANDB_BASE_URL={wanted}",
+            )
+        return wanted, trusted
+    return users, True
 
 
 def _checked(texts: Mapping[str, str | None], key: str) -> str | None:
@@ -154,8 +175,8 @@ def _checked(texts: Mapping[str, str | None], key: str) -> str | None:
 
 
 def _tags(filed: Mapping[str, Any], environment: Environment) -> tuple[str, ...]:
-    given = environment.get(_TAGS, "").strip()
-    tags = [each.strip() for each in given.split(",")] if given else filed.get("tags", [])
+    given = [names.fitted(each, names.LONGEST_TAG) for each in environment.get(_TAGS, "").split(",")]
+    tags = [each for each in given if each] or filed.get("tags", [])
     if not isinstance(tags, list) or not all(isinstance(each, str) for each in tags):
         raise UsageError(f"`{TABLE}.tags` is no list of texts", hint='write it as `tags = ["baseline"]`')
     return tuple(dict.fromkeys(names.require_tag(each) for each in tags if each))

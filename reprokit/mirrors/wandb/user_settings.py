@@ -16,6 +16,8 @@ from reprokit.mirrors.interface import Environment
 _SECTION = "default"
 _READ = ("base_url", "entity", "project", "mode")
 _NETRC = (".netrc", "_netrc")
+_LOGIN = "user"
+"""What `wandb login` writes as the login of an entry; other programs write a name or a mail address."""
 _LARGEST = 1 << 20
 _SHORTEST = 40
 """Characters of a key, at least; W&B's client refuses a shorter one, or asks on the terminal for another."""
@@ -62,8 +64,10 @@ def read(environment: Environment) -> dict[str, str]:
     return {name: items[name].strip() for name in _READ if items.get(name, "").strip()}
 
 
-def stored_key(hosts: Iterable[str], environment: Environment) -> str | None:
+def stored_key(hosts: Iterable[str], environment: Environment, *, by_login_only: bool = False) -> str | None:
     """Give the key that is stored for exactly one of these hosts; never a netrc file's `default` entry.
+
+    With `by_login_only` an entry counts only when it is of the form that `wandb login` writes.
 
     Raises:
         InputMissingError: the file cannot be understood.
@@ -79,8 +83,9 @@ def stored_key(hosts: Iterable[str], environment: Environment) -> str | None:
             hint=f"mend it, or set WANDB_API_KEY ({_why(error)})",
         ) from error
     for host in hosts:
-        if host in machines and host != "default" and machines[host][2]:
-            return machines[host][2]
+        login, _, secret = machines.get(host, ("", "", ""))
+        if secret and host != "default" and (login == _LOGIN or not by_login_only):
+            return secret
     return None
 
 

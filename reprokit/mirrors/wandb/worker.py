@@ -8,7 +8,6 @@ import selectors
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,16 +22,20 @@ import msgspec
 
 from reprokit.errors import FixityError, InputMissingError, NotFoundError, RemoteError, ReprokitError
 from reprokit.mirrors.interface import AwayError, Environment, Room, Step
-from reprokit.mirrors.wandb import marked_processes, web, wire, worker_environment
+from reprokit.mirrors.wandb import isolated, marked_processes, memory, redaction, wire, worker_environment
 from reprokit.mirrors.wandb.wire import Answer, Doing, Failed, Outcome, Request
 
 _PROGRAM = "reprokit.mirrors.wandb.client"
 _CHUNK = 1 << 16
 _LONGEST_ANSWER = 4 << 20
 _TAIL = 4096
+_LOOK = 0.25
+"""Seconds after which it is seen how large the process is: from here, since it may be too busy to see that itself."""
 _SHOWN = 300
 _DYING = 5.0
 """Seconds that are waited for killed ones: on a file system that hangs, even that may not end them."""
+_NOT_WHOLE = ("ImportError:", "ModuleNotFoundError:")
+_INSTALL = "`uv tool install 'reprokit-eval[wandb]'`"
 _AGAIN = "try again later; what has arrived is not sent a second time"
 
 
@@ -52,6 +55,7 @@ class _Worker:
     process: subprocess.Popen[bytes]
     mark: str
     until: float
+    answered: bool = False
     heard: bytearray = field(default_factory=bytearray)
     said: bytearray = field(default_factory=bytearray)
 
@@ -68,6 +72,7 @@ def run(call: Call) -> Outcome:
     """
     with _started(call) as worker:
         for answer in _answers(worker, call):
+            worker.answered = True
             match answer:
                 case Doing(doing=doing, octets=octets, of=of):
                     call.room.watch(Step(doing=doing, octets=octets, of=of))
@@ -89,8 +94,7 @@ def _started(call: Call) -> Iterator[_Worker]:
         )
         worker_environment.make_folders(environment)
         process = subprocess.Popen(
-            # `-P`: what lies in the working directory is nobody's to import.
-            [sys.executable, "-P", "-m", _PROGRAM],
+            isolated.words(_PROGRAM, bytecode=worker_environment.bytecode(call.environment)),
             cwd=call.room.scratch,
             env=environment | {"TMPDIR": str(passing), worker_environment.PASSING: str(passing)},
             stdin=subprocess.PIPE,
@@ -130,13 +134,8 @@ def _answers(worker: _Worker, call: Call) -> Iterator[Answer]:
         # Apart from us: a long request does not fit into the pipe, and whoever should read it may hang.
         threading.Thread(target=_say, args=(process.stdin, wire.encode(call.request)), daemon=True).start()
         while process.stdout in {key.fileobj for key in selector.get_map().values()}:
-            ready = selector.select(max(0.0, worker.until - time.monotonic()))
-            if not ready:
-                raise AwayError(
-                    f"W&B at {call.address} did not finish within {call.room.seconds:g} s{_told(worker, call)}",
-                    hint=_AGAIN,
-                )
-            for key, _ in ready:
+            _require_bounds(worker, call)
+            for key, _ in selector.select(min(_LOOK, max(0.0, worker.until - time.monotonic()))):
                 if not (chunk := os.read(key.fd, _CHUNK)):
                     selector.unregister(key.fileobj)
                 elif key.fileobj is process.stderr:
@@ -144,6 +143,19 @@ def _answers(worker: _Worker, call: Call) -> Iterator[Answer]:
                 else:
                     worker.heard += chunk
             yield from _heard(worker, call)
+
+
+def _require_bounds(worker: _Worker, call: Call) -> None:
+    """Go on only while there is time, and while the process is no larger than any bundle makes it."""
+    if time.monotonic() >= worker.until:
+        raise AwayError(
+            f"W&B at {call.address} did not finish within {call.room.seconds:g} s{_told(worker, call)}", hint=_AGAIN
+        )
+    if memory.held(worker.process.pid) > memory.MOST:
+        raise RemoteError(
+            f"W&B at {call.address} sends too much: more than {memory.MOST >> 20} MiB of memory were filled",
+            hint="look there at what the version lists, and how large it is",
+        )
 
 
 def _say(stream: IO[bytes], request: bytes) -> None:
@@ -165,10 +177,12 @@ def _heard(worker: _Worker, call: Call) -> Iterator[Answer]:
             raise _ended(worker, call) from error
 
 
-def _ended(worker: _Worker, call: Call) -> AwayError:
+def _ended(worker: _Worker, call: Call) -> ReprokitError:
     with contextlib.suppress(subprocess.TimeoutExpired):
         worker.process.wait(timeout=1.0)
     status = worker.process.returncode
+    if not worker.answered and _last(worker).startswith(_NOT_WHOLE):
+        return InputMissingError(f"W&B's client cannot be started{_told(worker, call)}", hint=_INSTALL)
     how = "" if status is None else f" (exit status {status})"
     return AwayError(
         f"W&B's client ended before its work was done{how}{_told(worker, call)}",
@@ -178,20 +192,22 @@ def _ended(worker: _Worker, call: Call) -> AwayError:
 
 def _told(worker: _Worker, call: Call) -> str:
     """Give the last line that the process wrote beside its answers, if there is one."""
+    return f": {_redacted(last, call)}" if (last := _last(worker)) else ""
+
+
+def _last(worker: _Worker) -> str:
     lines = [each for each in worker.said.decode(errors="replace").splitlines() if each.strip()]
-    return f": {_redacted(lines[-1], call)}" if lines else ""
+    return lines[-1] if lines else ""
 
 
 def _redacted(text: str, call: Call) -> str:
     told = " ".join("".join(each if each.isprintable() else " " for each in text).split())
-    if call.key:
-        for secret in (call.key, web.authorization(call.key).removeprefix("Basic ")):
-            told = told.replace(secret, "…")
-    return told[:_SHOWN]
+    return redaction.redacted(told, call.key)[:_SHOWN]
 
 
 def _failure(failed: Failed, call: Call) -> ReprokitError:
-    reason, hint = _redacted(failed.reason, call), failed.hint
+    reason = _redacted(failed.reason, call)
+    hint = redaction.redacted(failed.hint, call.key) if failed.hint else None
     match failed.trouble:
         case "away":
             return AwayError(reason, hint=hint or _AGAIN)
@@ -202,4 +218,4 @@ def _failure(failed: Failed, call: Call) -> ReprokitError:
         case "fixity":
             return FixityError(reason, hint=hint or "verify both with `reprokit validate`, and try again")
         case "client":
-            return InputMissingError(reason, hint=hint or "`uv tool install 'reprokit-eval[wandb]'`")
+            return InputMissingError(reason, hint=hint or _INSTALL)

@@ -6,7 +6,6 @@ it writes to is one that is gone afterwards.
 
 from __future__ import annotations
 
-import site
 from pathlib import Path
 
 from reprokit.mirrors.interface import Environment
@@ -17,7 +16,7 @@ PASSING = "REPROKIT_MIRROR_FOLDER"
 _FOLDERS = ("WANDB_DIR", "WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_ARTIFACT_DIR", "HOME")
 _PASSED = (
     *("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
-    *("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "SSL_CERT_DIR"),
+    "SSL_CERT_DIR",
 )
 # Our own patience is outside of it (`sync.backoff`): inside, a few quick tries bridge a hiccup.
 _TRIES = {
@@ -43,7 +42,6 @@ _SETTINGS = {
     "WANDB_X_DISABLE_STATS": "true",
     "WANDB_X_SAVE_REQUIREMENTS": "false",
     "WANDB_X_TRANSACTION_LOG_FLUSH_INTERVAL": "1",
-    "PYTHONUNBUFFERED": "1",
 }
 
 
@@ -57,14 +55,19 @@ def made(environment: Environment, *, address: str, key: str | None, scratch: Pa
     certificates = next((environment[each] for each in web.CERTIFICATES if environment.get(each)), None)
     if certificates is not None:
         passed |= dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), certificates)
-    if site.ENABLE_USER_SITE:
-        passed["PYTHONUSERBASE"] = site.getuserbase()
     tries = {f"WANDB_X_{what}_{name}": value for what, settings in _TRIES.items() for name, value in settings.items()}
     folders = {name: str(scratch / name.lower()) for name in _FOLDERS}
     # The home is not the user's: no key, no setting and no netrc file of theirs is seen.
     own = {"WANDB_BASE_URL": address, "NETRC": str(scratch / "no-netrc"), marked_processes.NAME: mark}
     secret = {"WANDB_API_KEY": key} if key else {}
     return passed | _SETTINGS | tries | folders | own | secret
+
+
+def bytecode(environment: Environment) -> list[str]:
+    """Give the options for Python that say of bytecode what the variables say, which it is not given."""
+    prefix = environment.get("PYTHONPYCACHEPREFIX")
+    kept = ["-X", f"pycache_prefix={Path(prefix).absolute()}"] if prefix else []
+    return [*kept, "-B"] if environment.get("PYTHONDONTWRITEBYTECODE") else kept
 
 
 def make_folders(environment: Environment) -> None:

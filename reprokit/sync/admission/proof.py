@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 
 from reprokit.archive import small_file
 from reprokit.archive.layout import is_bundle_id
-from reprokit.bundle import bag, paths
+from reprokit.bundle import bag, compression, paths
 from reprokit.bundle.finding import Finding, finding
-from reprokit.bundle.reading import Bundle, open_bundle
+from reprokit.bundle.reading import RECORD, Bundle, open_bundle
 from reprokit.errors import FixityError, NewerFormatError, NotFoundError, ReprokitError
 from reprokit.sync.transfer import DamageError, RecordsError
 
@@ -25,6 +25,8 @@ _SHOWN = 20  # findings of a bundle that is not whole: a stranger's may have any
 _LARGEST_TAG_FILE = 1 << 20  # bytes
 _LARGEST_MANIFEST = 1 << 28  # bytes
 _SLACK = 1 << 20  # bytes
+_MOST_UNPACKED = 200  # bytes for one that is stored: the lines of an evaluation that repeats itself come to 60
+_SLACK_UNPACKED = 1 << 30  # bytes
 _RECORD_CODES = "E2"
 UNWANTED = "do not use this copy: get the bundle from elsewhere, or ask whoever sent it there to do so again"
 
@@ -52,10 +54,12 @@ def prove(folder: Path, *, expected: str | None = None, most: int | None = None)
         identity = bag.identity(folder)
         if expected is not None and identity != expected:
             raise FixityError(f"it should be `{expected}`, and what arrived is `{identity}`", hint=UNWANTED)
+        bundle = open_bundle(folder)
+        _require(_unpacked(bundle))
         _require(validate_records(folder))
-        return open_bundle(folder)
     except OSError as error:
         raise _unreadable(folder, error) from error
+    return bundle
 
 
 def look_over(folder: Path, *, expected: str | None = None, most: int | None = None) -> None:
@@ -145,6 +149,23 @@ def _require_known_format(folder: Path) -> None:
     if named > bag.FORMAT and listed.get(bag.INFO) == hashlib.sha256(data).hexdigest():
         raise NewerFormatError(
             f"it has format {named}, and this version reads up to {bag.FORMAT}", hint="install a newer reprokit"
+        )
+
+
+def _unpacked(bundle: Bundle) -> Iterator[Finding]:
+    """Find, before anything is unpacked, that it would be more than compressed text of an evaluation ever is."""
+    try:
+        files = bundle.record.files
+    except ReprokitError:
+        return  # which is told when the records are looked at
+    packed = [file for file in files if file.stored != file.path or file.stored.endswith(compression.SUFFIX)]
+    # A file may be named by several entries: each has it unpacked.
+    named = {f"{bag.PAYLOAD}/{file.stored}" for file in packed}
+    stored = sum((bundle.path / path).lstat().st_size for path, _ in bag.walk(bundle.path) if path in named)
+    octets = sum(file.size for file in packed)
+    if octets > _MOST_UNPACKED * stored + _SLACK_UNPACKED:
+        yield finding(
+            "E205", RECORD, f"{stored} compressed bytes are said to unpack to {octets}, more than any evaluation's do"
         )
 
 

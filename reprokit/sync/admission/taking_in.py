@@ -24,6 +24,7 @@ from reprokit.bundle import bag
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.values import Json
 from reprokit.errors import CaptureError, FixityError, NotFoundError, UnreadableError
+from reprokit.sync import leftovers
 from reprokit.sync.admission import proof as admission_proof
 from reprokit.sync.remotes.push import proven
 
@@ -68,20 +69,13 @@ def arrival(archive: Archive, source: str) -> Iterator[Path]:
         UsageError: a link stands where its private folders belong.
     """
     with _told(archive):
-        _clear_away(archive)
+        leftovers.clear_away(archive, _ARRIVAL)
         staging = publication.stage(archive, {"description": f"{_ARRIVAL} {source}"})
         (staging / publication.BAG).mkdir()
     try:
         yield staging
     finally:
         publication.remove(staging)
-
-
-def _clear_away(archive: Archive) -> None:
-    """Remove what arrivals have left that were killed: there is nothing in it to go on from."""
-    left = {each.path for each in publication.abandoned(archive) if each.owner.description.startswith(_ARRIVAL)}
-    if left:
-        publication.clear(archive, but=lambda path: path not in left)
 
 
 def admit(

@@ -31,6 +31,7 @@ PATIENCE = 300.0
 """Seconds that a service has for an answer, and for a bundle beyond what its bytes may take."""
 VARIABLE = "REPROKIT_REMOTE_TIMEOUT"
 _SLOWEST = 1_000_000  # bytes a second that any connection should manage
+_LONGEST = 6 * 3600.0  # seconds that the size which a service claims can add up to: nobody has proven it
 _HEADROOM = 64 << 20  # bytes that a disk should have left
 _NEARLY = 0.9  # of its time: who fails later than that was stopped by it
 _DIGEST = re.compile(DIGEST_PATTERN)
@@ -154,13 +155,18 @@ def fetch(foreign: Foreign, copy: Copy, folder: Path, scratch: Path, *, watch: W
         RemoteError: the service refuses us, or (`AwayError`) cannot be reached, or was too slow.
     """
     _require_space(folder, copy, copies)
-    seconds = foreign.patience + max(copy.octets, 0) / _SLOWEST
+    seconds = _seconds(foreign, copy)
     room = Room(scratch=scratch, seconds=seconds, watch=watch)
     try:
         with _patiently(foreign, seconds):
             foreign.mirror.fetch(copy.reference, foreign.to, foreign.environment, folder, room)
     except FixityError as error:
         raise FixityError(error.message, hint=admission_proof.UNWANTED) from error
+
+
+def _seconds(foreign: Foreign, copy: Copy) -> float:
+    """Tell how long a copy may take; beyond a limit only the user can give it more, and no size that is claimed."""
+    return max(foreign.patience, min(foreign.patience + max(copy.octets, 0) / _SLOWEST, _LONGEST))
 
 
 def fetch_for_now(foreign: Foreign, copy: Copy, within: Path, *, watch: Watch) -> Bundle:

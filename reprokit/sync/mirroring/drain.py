@@ -65,6 +65,7 @@ def mirror(archive: Archive, wishes: Sequence[Waiting], terms: Terms) -> Mirrore
     if wishes:
         # It says where keys go.
         own_folders.require_untracked(archive)
+        mirroring_sending.clear_away(archive)
     services = Services(archive=archive, terms=terms)
     state = _Drain(archive=archive, services=services, said=Said(archive=archive))
     deliveries = [

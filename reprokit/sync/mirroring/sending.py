@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from reprokit.archive import durable, references
+from reprokit.archive import publication, references
 from reprokit.archive.layout import Archive
 from reprokit.archive.tags import labels
 from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.validation import validate
-from reprokit.errors import FixityError
+from reprokit.errors import CaptureError, FixityError
 from reprokit.mirrors.interface import AwayError, Consignment, Destination, Exported, Member, Receipt, Room, Step
+from reprokit.sync import leftovers
 from reprokit.sync.mirroring.events import Said
-from reprokit.sync.mirroring.services import Service, Terms
+from reprokit.sync.mirroring.services import Service, Terms, ask
 from reprokit.sync.remotes.push import proven
 from reprokit.sync.transfer import DamageError
 
+_COPYING = "a copying to a mirror of"
+_SCRATCH = "scratch"
 _RATE = 1_000_000
 """Bytes a second: a connection that is slower needs a longer timeout."""
 
@@ -45,10 +50,10 @@ class Parcel:
         """All its bytes, those of tag files included."""
         return sum(member.size for member in self.consignment.files.values())
 
-    def room(self, scratch: str) -> Room:
+    def room(self, scratch: Path) -> Room:
         """Give what the mirror may use for it."""
         seconds = self.terms.timeout + self.octets / _RATE
-        return Room(scratch=Path(scratch), seconds=seconds, watch=lambda step: self.terms.watch(self.bundle, step))
+        return Room(scratch=scratch, seconds=seconds, watch=lambda step: self.terms.watch(self.bundle, step))
 
 
 def prove(archive: Archive, bundle_id: str, to: Destination, terms: Terms, said: Said) -> Parcel:
@@ -89,17 +94,20 @@ def _require_valid(folder: Path) -> None:
 
 
 def send(parcel: Parcel, service: Service) -> Receipt:
-    """Send a bundle, again and again while the service is away and there is patience left.
+    """Send a bundle, again and again while that fails as if the service were away and there is patience left.
+
+    The patience is that of the service: when none is left, every further bundle is tried once. What fails for one says
+    nothing of the others, so the service is then asked whether it is still there, and only its answer counts for all.
 
     Raises:
-        AwayError: there is none left; then the service counts as away for all.
+        AwayError: there is no patience left.
         RemoteError: the service refuses it.
         FixityError: what is there, by the receipt or by the mirror's word, is not what was sent.
     """
     while True:
         began = service.patience.clock()
         try:
-            with _scratch(parcel.archive) as scratch:
+            with _scratch(parcel) as scratch:
                 receipt = service.mirror.push(
                     parcel.consignment, parcel.to, parcel.terms.environment, parcel.room(scratch)
                 )
@@ -107,7 +115,7 @@ def send(parcel: Parcel, service: Service) -> Receipt:
             parcel.terms.watch(parcel.bundle, Step(doing="waiting to try again"))
             if service.patience.wait(began, after=error.after):
                 continue
-            service.trouble = error
+            ask(service, parcel.to, parcel.terms.environment)
             raise
         service.patience.succeeded()
         _require_true(receipt, parcel)
@@ -128,12 +136,33 @@ def _require_true(receipt: Receipt, parcel: Parcel) -> None:
 
 def export(parcel: Parcel, service: Service, folder: Path) -> Exported:
     """Write into a folder what is to be sent later by the mirror's own program."""
-    with _scratch(parcel.archive) as scratch:
+    with _scratch(parcel) as scratch:
         return service.mirror.export(
             parcel.consignment, parcel.to, parcel.terms.environment, folder, parcel.room(scratch)
         )
 
 
-def _scratch(archive: Archive) -> tempfile.TemporaryDirectory[str]:
-    durable.prepare(archive)
-    return tempfile.TemporaryDirectory(prefix="mirror-", dir=archive.scratch, ignore_cleanup_errors=True)
+def clear_away(archive: Archive) -> None:
+    """Remove what those have left in the archive who were killed while they sent; what stays is in nobody's way.
+
+    Raises:
+        UsageError: a link stands where that belongs, or it came with the archive's commits.
+    """
+    with contextlib.suppress(CaptureError, OSError):
+        leftovers.clear_away(archive, _COPYING)
+
+
+@contextmanager
+def _scratch(parcel: Parcel) -> Iterator[Path]:
+    """Give an empty folder for the mirror's use, which has an owner: if that is killed, the next drain removes it."""
+    try:
+        staging = publication.stage(parcel.archive, {"description": f"{_COPYING} {parcel.bundle}"})
+    except CaptureError as error:
+        # It speaks to who captures.
+        raise (error.__cause__ if isinstance(error.__cause__, OSError) else error) from None
+    try:
+        scratch = staging / _SCRATCH
+        scratch.mkdir()
+        yield scratch
+    finally:
+        publication.remove(staging)

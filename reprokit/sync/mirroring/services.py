@@ -1,4 +1,7 @@
-"""The services that bundles are copied to, as one drain of the outbox knows them: asked once each, then believed."""
+"""The services that bundles are copied to, as one drain of the outbox knows them: asked once each, then believed.
+
+A service is asked again only when no patience with it is left, since then its earlier answer may be out of date.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ class Terms:
 
 @dataclass(kw_only=True)
 class Service:
-    """One service: the mirror that speaks to it, and what it answered to the one question, if that was trouble."""
+    """One service: the mirror that speaks to it, what patience is left with it, and its answer, if that was trouble."""
 
     mirror: Mirror
     patience: Patience
@@ -105,10 +108,7 @@ class Services:
         """
         service = self.of(to)
         if not service.asked:
-            try:
-                service.mirror.probe(to, self.terms.environment)
-            except (RemoteError, InputMissingError) as error:
-                service.trouble = error
+            ask(service, to, self.terms.environment)
             # Any other failure is about this one bundle.
             service.asked = True
         if service.trouble is not None:
@@ -141,6 +141,14 @@ class Services:
         if name not in self._mirrors:
             self._mirrors[name] = table.mirror(name)
         return self._mirrors[name]
+
+
+def ask(service: Service, to: Destination, environment: Environment) -> None:
+    """Ask a service whether it is there and knows us; trouble holds for all bundles that are to go there."""
+    try:
+        service.mirror.probe(to, environment)
+    except (RemoteError, InputMissingError) as error:
+        service.trouble = error
 
 
 def destination_of(wish: Waiting) -> Destination:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +15,14 @@ import pytest
 
 from reprokit.errors import FixityError, InputMissingError, NotFoundError, RemoteError
 from reprokit.mirrors.interface import AwayError, Copy, Room
-from reprokit.mirrors.wandb import marked_processes, web, wire, worker, worker_environment
+from reprokit.mirrors.wandb import isolated, marked_processes, memory, redaction, web, wire, worker, worker_environment
 from reprokit.mirrors.wandb.settings import Options
 from reprokit.mirrors.wandb.worker import Call
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
 KEY = "local" + "k" * 40
+PACKAGE = Path(isolated.__file__).parents[2]
 NAME = "lab/evals/lm_eval-tiny-gpt2"
 ENDLESS = "\nimport time\nwhile True: time.sleep(1)\n"
 
@@ -33,10 +35,12 @@ def stand_in(tmp_path, monkeypatch):
         folder = tmp_path / "stand-in"
         (folder / "scratch").mkdir(parents=True, exist_ok=True)
         (folder / "stand_in_client.py").write_text(program)
+        shutil.copytree(PACKAGE, folder / "reprokit", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.pyc"))
+        monkeypatch.setattr(isolated, "PLACE", folder)
         monkeypatch.setattr(worker, "_PROGRAM", "stand_in_client")
         room = Room(scratch=folder / "scratch", seconds=seconds, watch=watch)
         request = wire.Look(reference=reference, address="http://x.invalid", options=Options(), seconds=seconds)
-        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder), **environment}
+        variables = {"PATH": os.environ["PATH"], **environment}
         return worker.run(Call(request=request, environment=variables, address="http://x.invalid", key=KEY, room=room))
 
     return ask
@@ -203,6 +207,66 @@ def test_nothing_is_imported_from_where_it_works(stand_in, tmp_path):
     (scratch / "json.py").write_text("raise SystemExit('planted')")
     with pytest.raises(AwayError, match="exit status 7"):
         stand_in("import json, sys; sys.exit(7)")
+
+
+def test_half_a_key_that_a_cut_left_is_told_no_more_than_a_whole_one(stand_in):
+    key, encoded = worker_key(), web.authorization(worker_key()).removeprefix("Basic ")
+    for secret in (key, encoded):
+        for part in (secret, secret[:-1], secret[1:], secret[:8], secret[-8:]):
+            assert redaction.redacted(f"so: {part}", key) == "so: …"
+            assert redaction.redacted(f"{part} it is, {part}.", key) == "… it is, …."
+    assert redaction.redacted("local key", key) == "local key"
+    answer = wire.encode(wire.Failed(trouble="refused", reason=f"so it is, {KEY[:-1]}", hint=f"not {KEY[:-1]}"))
+    with pytest.raises(RemoteError) as raised:
+        stand_in(f"print({answer.decode()!r}, flush=True)" + ENDLESS)
+    assert (raised.value.message, raised.value.hint) == ("so it is, …", "not …")
+
+
+def worker_key():
+    return "local" + "".join(chr(ord("a") + number % 26) + str(number) for number in range(20))
+
+
+def test_what_cannot_be_imported_is_no_matter_of_trying_again(stand_in):
+    for program in ("import nothing_of_that_name", "from json import nothing"):
+        with pytest.raises(InputMissingError, match=r"cannot be started.*nothing") as raised:
+            stand_in(program)
+        assert "install" in raised.value.hint
+    # Not so, once it is at work: it may be a server's doing.
+    answer = wire.encode(wire.Doing(doing="x")).decode()
+    with pytest.raises(AwayError):
+        stand_in(f"print({answer!r}, flush=True)\nimport nothing_of_that_name")
+
+
+def test_nothing_in_a_folder_that_variables_name_is_imported(desk, tmp_path):
+    for name in ("wandb", "msgspec", "sitecustomize", "usercustomize"):
+        (tmp_path / "planted").mkdir(exist_ok=True)
+        (tmp_path / f"planted/{name}.py").write_text(f"open({str(tmp_path / 'seen')!r}, 'w')\nraise SystemExit(9)")
+    desk.more |= {"PYTHONPATH": str(tmp_path / "planted"), "PYTHONHOME": str(tmp_path / "planted")}
+    desk.more |= {"PYTHONSTARTUP": str(tmp_path / "planted/wandb.py")}
+    with pytest.raises(NotFoundError):
+        desk.look("wandb:lab/evals/x:v0")
+    assert not (tmp_path / "seen").exists()
+
+
+def test_what_lies_beside_a_checkout_of_reprokit_is_not_taken_for_the_client(desk, tmp_path, monkeypatch):
+    shutil.copytree(PACKAGE, tmp_path / "clone/reprokit", ignore=shutil.ignore_patterns("*.pyc"))
+    monkeypatch.setattr(isolated, "PLACE", tmp_path / "clone")
+    for name in ("wandb", "msgspec"):
+        (tmp_path / f"clone/{name}.py").write_text("raise SystemExit(9)")
+    with pytest.raises(NotFoundError):
+        desk.look("wandb:lab/evals/x:v0")
+    # It is that checkout which is at work, and not what is installed.
+    (tmp_path / "clone/reprokit/mirrors/wandb/client/__main__.py").write_text("raise SystemExit('the clone')")
+    with pytest.raises(AwayError, match="the clone"):
+        desk.look("wandb:lab/evals/x:v0")
+
+
+def test_a_process_that_grows_without_an_end_is_ended(stand_in, monkeypatch):
+    monkeypatch.setattr(memory, "MOST", 100 << 20)
+    with pytest.raises(RemoteError, match="sends too much: more than 100 MiB") as raised:
+        stand_in("held = []\nwhile True: held.append(b'x' * (1 << 20))" + ENDLESS)
+    assert not isinstance(raised.value, AwayError)
+    assert marked() == []
 
 
 # --- the real client ----------------------------------------------------------------------------------------------------

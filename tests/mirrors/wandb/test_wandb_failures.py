@@ -53,6 +53,10 @@ def test_a_status_decides_wherever_it_is_kept(status, trouble):
     [
         (WandbApiFailedError("permission denied", 200), "refused"),
         (WandbApiFailedError("something broke", 200), "away"),
+        (ValueError("artifact collection x already exists with type dataset, not eval-bundle"), "refused"),
+        (WandbApiFailedError("x already exists with type dataset", 409), "refused"),
+        (WandbApiFailedError("x already exists with type dataset", 500), "away"),
+        (ImportError("x"), "client"),
         (TimeoutError("x"), "away"),
         (RuntimeError(), "away"),
         (AwayError("x"), "away"),
@@ -80,6 +84,15 @@ def test_a_run_that_is_refused_is_told_from_one_that_nobody_took():
     for tried in ("Timed out while retrying", "giving up after 3 attempt(s)", "connection refused", "unexpected EOF"):
         assert not failures.is_refusal_of_run(CommError(tried))
     assert failures.is_of_deleted_run(CommError("run x was previously created and deleted; try a new run name"))
+
+
+def test_a_key_is_taken_out_before_anything_is_cut(monkeypatch):
+    key = "local" + "".join(f"{number:02}" for number in range(30))
+    monkeypatch.setenv("WANDB_API_KEY", key)
+    for cut in range(8, len(key) + 1):
+        start = "x" * (300 - len("W&B's client says: ") - cut)
+        for told in (failures.reason(ValueError(start + key)), failures.brief(ValueError(start + key))):
+            assert key[:6] not in told
 
 
 def test_a_reason_is_one_short_line_and_holds_no_permission():

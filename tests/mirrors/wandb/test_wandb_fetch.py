@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 
 import pytest
 
 from reprokit.errors import FixityError, NotFoundError, RemoteError, UsageError
 from reprokit.mirrors.interface import AwayError
+from reprokit.mirrors.wandb.client import download
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
@@ -97,6 +99,37 @@ def test_a_server_that_does_not_give_it_now_is_away(stocked, tmp_path):
     desk.server.fault("status", method="GET", path="^/storage/blob", status=403)  # addresses that are valid no more
     desk.fetch(receipt.reference, tmp_path / "back")
     assert content(tmp_path / "back") == content(sent)
+
+
+def test_wrong_bytes_are_told_at_once_however_long_other_files_take(stocked, tmp_path):
+    desk, _, receipt = stocked
+    desk.server.fault("slow", method="GET", path=r"big\.bin$", seconds=25)
+    desk.server.fault("corrupt", method="GET", path="^/storage/blob/.*bagit")
+    began = time.monotonic()
+    with pytest.raises(FixityError, match="otherwise than it is listed"):
+        desk.fetch(receipt.reference, tmp_path / "bad")
+    assert time.monotonic() - began < 20
+
+
+def test_a_file_that_dribbles_is_given_up(monkeypatch):
+    moments = iter(range(0, 1000, 7))
+    monkeypatch.setattr(download.time, "monotonic", lambda: next(moments))
+
+    class Source:
+        length = 1 << 20
+
+        def __init__(self, size):
+            self.size = size
+
+        def read1(self, _):
+            self.length -= self.size
+            return b"x" * self.size if self.length > 0 else b""
+
+    with pytest.raises(TimeoutError, match="too slowly"):
+        list(download._chunks(Source(100)))
+    # As slow as is borne.
+    with pytest.raises(ConnectionError, match="broke off"):
+        list(download._chunks(Source(9000)))
 
 
 def test_a_file_whose_bytes_the_server_has_lost_is_told(stocked, tmp_path):

@@ -290,11 +290,42 @@ def test_what_was_spoilt_there_is_not_called_mirrored(desk, rich):
         desk.push(rich)
     for md5, blob in manifests.items():
         desk.server.spoil(md5, blob)
-    desk.log_again(only(state["runs"])["name"], {"task_0/acc,none": 1 / 7})
-    with pytest.raises(RemoteError, match="2 times") as raised:
+    desk.log_again(only(state["runs"])["name"], {"task_0/acc,none": 1 / 8})
+    with pytest.raises(RemoteError, match=r"as 0\.125, and it is") as raised:
         desk.push(rich)
     assert not isinstance(raised.value, AwayError)
     assert "delete that run" in raised.value.hint
+
+
+def test_what_the_history_does_not_show_yet_is_not_logged_again(desk, rich):
+    desk.server.fault("late-history")
+    for _ in range(2):
+        with pytest.raises(AwayError, match="not in the history of the run yet"):
+            desk.push(rich, seconds=11)
+    desk.server.heal()
+    assert desk.push(rich).outcome == "there"
+    assert len(rows(only(desk.server.state()["runs"]))) == 1
+
+
+def test_what_was_logged_twice_with_equal_values_is_remarked_and_accepted(desk, rich):
+    desk.push(rich)
+    desk.log_again(only(desk.server.state()["runs"])["name"], {"task_0/acc,none": 1 / 7})
+    again = desk.push(rich)
+    assert again.outcome == "there"
+    assert again.remarks == ["shown twice in the history, with equal values: `task_0/acc,none`"]
+
+
+def test_a_name_that_something_of_another_type_has_there_is_refused_before_anything_is_sent(desk, rich):
+    desk.with_client(
+        "run = wandb.init(entity='lab', project='evals')\n"
+        f"run.log_artifact(wandb.Artifact('{NAME.rpartition('/')[2]}', type='dataset')).wait()\nrun.finish()"
+    )
+    before = len(desk.server.operations())
+    with pytest.raises(RemoteError, match="of another type already: `dataset`") as raised:
+        desk.push(rich)
+    assert not isinstance(raised.value, AwayError)
+    assert "another project" in raised.value.hint
+    assert writes(desk, before) == []
 
 
 def test_bytes_that_changed_here_are_not_sent(desk, rich):

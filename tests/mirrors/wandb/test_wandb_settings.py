@@ -34,9 +34,9 @@ def users(home, text):
     (home / ".config/wandb/settings").write_text(f"[default]\n{text}\n")
 
 
-def netrc(home, *machines):
+def netrc(home, *machines, login="user"):
     (home / ".netrc").write_text(
-        "".join(f"machine {host}\n  login user\n  password {secret}\n" for host, secret in machines)
+        "".join(f"machine {host}\n  login {login}\n  password {secret}\n" for host, secret in machines)
     )
     (home / ".netrc").chmod(0o600)
 
@@ -124,6 +124,25 @@ def test_what_cannot_be_followed_is_named(settle, settings, environment, named):
     assert named in f"{raised.value.message}\n{raised.value.hint}"
 
 
+@pytest.mark.parametrize("variable", ["WANDB_NAME", "WANDB_RUN_GROUP", "WANDB_JOB_TYPE"])
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("x" * 200, "x" * 128), ("a\nb", "a b"), ("x" * 127 + " y", "x" * 127), ("\x1b[31m", "[31m"), ("a\udcff", "a?")],
+)
+def test_what_the_environment_says_of_another_run_is_made_to_fit(settle, variable, said, shown):
+    key_of = {"WANDB_NAME": "name", "WANDB_RUN_GROUP": "group", "WANDB_JOB_TYPE": "job_type"}[variable]
+    to = settle(**{variable: said})
+    assert to.options[key_of] == shown
+    msgspec.json.encode(to)
+
+
+def test_tags_and_notes_of_another_run_are_made_to_fit_and_what_is_nothing_then_is_left_out(settle):
+    to = settle(WANDB_TAGS=f"{'t' * 65},\x07,a\nb,ok", WANDB_NOTES="one\ntwo\udcff", WANDB_NAME="\x07")
+    assert options(to).tags == ("t" * 64, "a b", "ok")
+    assert (options(to).notes, options(to).name) == ("one\ntwo?", None)
+    msgspec.json.encode(to)
+
+
 def test_an_address_with_credentials_is_refused_and_not_repeated(settle):
     with pytest.raises(UsageError) as raised:
         settle(WANDB_BASE_URL="https://ada:hunter2@example.org")
@@ -148,7 +167,7 @@ def test_a_key_from_the_environment_goes_where_the_user_pointed(settle, home):
 
 
 def test_a_key_from_the_environment_never_goes_where_only_an_archive_points(settle, home):
-    to = settle({"base_url": "http://stranger.example"})
+    to = settle({"base_url": "https://stranger.example"})
     assert not to.trusted
     with pytest.raises(InputMissingError) as raised:
         key.find(to, {"HOME": str(home), "WANDB_API_KEY": KEY})
@@ -163,11 +182,39 @@ def test_an_archive_that_names_the_users_own_server_is_no_stranger(settle, home)
 
 def test_a_key_that_is_stored_for_this_very_host_goes_there(settle, home):
     netrc(home, ("other.example", OTHER), ("stranger.example:8080", KEY))
-    to = settle({"base_url": "http://stranger.example:8080"})
+    to = settle({"base_url": "https://stranger.example:8080"})
+    assert not to.trusted
     assert key.find(to, {"HOME": str(home)}) == KEY
-    without_port = settle({"base_url": "http://stranger.example"})
+    without_port = settle({"base_url": "https://stranger.example"})
     with pytest.raises(InputMissingError):
         key.find(without_port, {"HOME": str(home)})
+
+
+def test_what_another_service_has_in_the_netrc_file_is_no_key_for_where_only_an_archive_points(settle, home):
+    netrc(home, ("github.com", KEY), login="ada")
+    with pytest.raises(InputMissingError):
+        key.find(settle({"base_url": "https://github.com"}), {"HOME": str(home)})
+    # Where the user points, any entry is the user's word.
+    assert key.find(settle(WANDB_BASE_URL="https://github.com"), {"HOME": str(home)}) == KEY
+
+
+def test_nothing_goes_in_the_clear_where_only_an_archive_points(settle, home):
+    netrc(home, ("stranger.example", KEY))
+    with pytest.raises(UsageError, match="in the clear"):
+        settle({"base_url": "http://stranger.example"})
+    # As an outbox may say that was written by somebody else.
+    forged = Destination(mirror="wandb", address="http://stranger.example", trusted=False)
+    with pytest.raises(InputMissingError) as raised:
+        key.find(forged, {"HOME": str(home), "WANDB_API_KEY": KEY})
+    assert "in the clear" in raised.value.hint
+
+
+def test_the_service_itself_is_a_stranger_to_whoever_uses_another(settle, home):
+    users(home, "base_url = https://wandb.lab.example")
+    to = settle({"base_url": "https://api.wandb.ai"})
+    assert not to.trusted
+    with pytest.raises(InputMissingError):
+        key.find(to, {"HOME": str(home), "WANDB_API_KEY": KEY})
 
 
 def test_the_default_entry_of_a_netrc_file_is_for_nobody(settle, home):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import queue
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -28,11 +28,22 @@ _CHUNK = 1 << 18
 _SILENCE = 30.0
 """Seconds after which a server that says nothing is given up."""
 _PAUSES = (0.3, 1.0)
+_SPAN = 60.0
+_LEAST = 60_000
+"""Bytes that a file must bring in each such span of seconds: one that dribbles is given up."""
 _NOT_GIVEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
 class _WrongError(Exception):
     """What arrived is not what was listed."""
+
+
+class _SlowError(TimeoutError):
+    """A file dribbles."""
+
+
+class _StoppedError(Exception):
+    """Another file failed: nobody waits for this one any more."""
 
 
 class _NotGivenError(Exception):
@@ -50,6 +61,7 @@ class Download:
     voice: Voice
     _openers: dict[str, urllib.request.OpenerDirector] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stop: threading.Event = field(default_factory=threading.Event)
 
     def bring(self, files: Mapping[str, Sent], addresses: Mapping[str, str]) -> None:
         """Bring all files; `addresses` say where each is to be had, as far as the server tells.
@@ -58,14 +70,29 @@ class Download:
             FixityError: a file arrives otherwise than it is listed, or not at all.
             AwayError: the server does not give it now.
         """
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            begun = [pool.submit(self._bring, path, files[path], addresses.get(path)) for path in sorted(files)]
+        waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for path in sorted(files):
+            waiting.put(path)
+        ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+        def work() -> None:
             try:
-                for each in as_completed(begun):
-                    each.result()
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+                while not self._stop.is_set():
+                    path = waiting.get_nowait()
+                    self._bring(path, files[path], addresses.get(path))
+            except queue.Empty:
+                ended.put(None)
+            except BaseException as error:  # noqa: BLE001 - whoever waits is told, and raises it
+                ended.put(error)
+
+        # Threads that nobody waits for: the first failure is told at once, whatever else is under way.
+        workers = [threading.Thread(target=work, daemon=True) for _ in range(min(_AT_ONCE, len(files)))]
+        for each in workers:
+            each.start()
+        try:
+            _raise_first(ended, len(workers))
+        finally:
+            self._stop.set()
 
     def _bring(self, path: str, wanted: Sent, address: str | None) -> None:
         """Bring one file; what goes wrong on the way is tried again."""
@@ -77,10 +104,10 @@ class Download:
                 self._attempt(path, target, wanted, address)
             except (_WrongError, *web.TROUBLES) as error:
                 target.unlink(missing_ok=True)
-                pause = next(pauses, None)
+                pause = None if isinstance(error, _SlowError) else next(pauses, None)
                 if pause is None:
                     raise _given_up(path, error) from error
-                time.sleep(pause)
+                self._stop.wait(pause)
             except _NotGivenError:
                 # An address may have been valid for some minutes only: then the client asks with the key.
                 target.unlink(missing_ok=True)
@@ -109,6 +136,8 @@ class Download:
         digest, size = hashlib.md5(usedforsecurity=False), 0
         with target.open("xb") as sink:
             for chunk in chunks:
+                if self._stop.is_set():
+                    raise _StoppedError
                 size += len(chunk)
                 if size > wanted.size:
                     raise _WrongError("it is longer than it is listed")
@@ -147,9 +176,23 @@ class Download:
             return self._openers[host]
 
 
+def _raise_first(ended: queue.SimpleQueue[BaseException | None], workers: int) -> None:
+    """Wait until so many have ended, or one has failed."""
+    for _ in range(workers):
+        if (failure := ended.get()) is not None:
+            raise failure
+
+
 def _chunks(source: Any) -> Iterator[bytes]:
-    while chunk := source.read(_CHUNK):
+    since, brought = time.monotonic(), 0
+    # `read1`: what has come is taken, however little it is, so that time can be kept.
+    while chunk := source.read1(_CHUNK):
         yield chunk
+        brought += len(chunk)
+        if (now := time.monotonic()) - since > _SPAN:
+            if brought < _LEAST:
+                raise _SlowError("it comes too slowly")
+            since, brought = now, 0
     if source.length:
         raise ConnectionError("the connection broke off")
 

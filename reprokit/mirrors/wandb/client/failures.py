@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -9,6 +10,7 @@ from typing import Any
 
 from reprokit.errors import FixityError, InputMissingError, NotFoundError, ReprokitError
 from reprokit.mirrors.interface import AwayError
+from reprokit.mirrors.wandb import redaction
 from reprokit.mirrors.wandb.wire import Failed, Trouble
 
 _LONGEST = 300
@@ -17,6 +19,9 @@ _WORDS = re.compile(r"\b([45]\d\d) (?:[A-Z][a-z]+)")
 _PERMISSION = re.compile(r"(https?://[^\s?\"']*)\?[^\s\"']*")
 _DELETED = re.compile(r"previously created and deleted|\b409\b")
 _FOR_EVER = re.compile(r"permission|denied|not authorized|unauthorized|forbidden|invalid", re.IGNORECASE)
+_ABOUT_REQUEST = re.compile(
+    r"already exists with (?:an?other |a different )?type|different artifact type", re.IGNORECASE
+)
 _TRIED = re.compile(r"giving up|timed? ?out|retry|connect|refused|reset|EOF|deadline", re.IGNORECASE)
 _NOT_NOW = {
     HTTPStatus.REQUEST_TIMEOUT,
@@ -37,7 +42,7 @@ def told(error: Exception) -> Failed:
 
 def reason(error: BaseException) -> str:
     """Say in one line what went wrong, without the permission that an address may hold."""
-    text = " ".join(_PERMISSION.sub(r"\1", str(error)).split())
+    text = _without_key(" ".join(_PERMISSION.sub(r"\1", str(error)).split()))
     return (f"W&B's client says: {text}" if text else f"W&B's client failed: {type(error).__name__}")[:_LONGEST]
 
 
@@ -45,7 +50,12 @@ def brief(error: BaseException) -> str:
     """Say in a few words what went wrong on the way, without an address: it may hold a permission."""
     inner = getattr(error, "reason", error)
     told = inner.strerror if isinstance(inner, OSError) and inner.strerror else str(inner)
-    return " ".join(told.split())[:_LONGEST] or type(error).__name__
+    return _without_key(" ".join(told.split()))[:_LONGEST] or type(error).__name__
+
+
+def _without_key(text: str) -> str:
+    """Take our key out before anything is cut: half of it is told from other words by nobody."""
+    return redaction.redacted(text, os.environ.get("WANDB_API_KEY"))
 
 
 def _of_ours(error: ReprokitError) -> Trouble:
@@ -118,9 +128,12 @@ def is_refusal_of_run(error: BaseException) -> bool:
 
 
 def _trouble(error: BaseException) -> Trouble:
-    found = status(error)
+    if isinstance(error, ImportError):
+        return "client"
+    found, words = status(error), " ".join(str(each) for each in _chain(error))
+    if found in {None, HTTPStatus.OK, HTTPStatus.CONFLICT} and _ABOUT_REQUEST.search(words):
+        return "refused"
     if found is None or found == HTTPStatus.OK:
-        words = " ".join(str(each) for each in _chain(error))
         return "refused" if found == HTTPStatus.OK and _FOR_EVER.search(words) else "away"
     if found in _NOT_NOW or (found >= HTTPStatus.INTERNAL_SERVER_ERROR and found != HTTPStatus.NOT_IMPLEMENTED):
         return "away"

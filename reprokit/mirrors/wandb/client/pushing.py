@@ -36,13 +36,16 @@ def push(offer: Offer, address: str, voice: Voice) -> Receipt:
     Raises:
         AwayError: the server does not show all of it yet.
         FixityError: what lies here or there is not what it should be.
+        RemoteError: what is there stands in the way.
     """
     scratch = Path.cwd()
     voice.doing("asking")
     talk = session.begin(offer.options)
     there = _look(talk, offer)
     sent = there.version is None
-    added = sent or bool(there.lacking)
+    if sent:
+        session.require_type(talk, offer.portrait.stored.name)
+    added = sent or bool(there.lacking.unsent)
     remarks = _send(offer, talk, there, scratch, voice) if added else []
     voice.doing("checking", octets=offer.octets, of=offer.octets)
     # What was there before we wrote anything was asked for in a fresh talk already.
@@ -59,7 +62,7 @@ def push(offer: Offer, address: str, voice: Voice) -> Receipt:
         files=len(offer.files),
         octets=offer.octets,
         labels=sorted({*offer.aliases, *offer.run_tags}),
-        remarks=[*offer.remarks, *remarks, *_end_of_life(found.version)],
+        remarks=[*offer.remarks, *remarks, *_repeated(offer, found), *_end_of_life(found.version)],
     )
 
 
@@ -111,7 +114,7 @@ def _settled(offer: Offer, voice: Voice, *, labels: bool) -> _There:
             return found
         pause = next(pauses, _PAUSES[-1])
         if time.monotonic() + pause > until:
-            raise AwayError(f"W&B does not show all of what was sent to it: {doubt}")
+            raise AwayError(f"W&B does not show all of what was sent to it: {doubt}", hint=_hint(found))
         time.sleep(pause)
 
 
@@ -126,12 +129,24 @@ def _doubt(offer: Offer, found: _There, *, labels: bool) -> str | None:
     _require_equal(offer, found.version)
     if found.run is None:
         return "there is no run of it"
-    if found.lacking:
+    if found.lacking.unsent:
         return f"{found.lacking} is not in the run"
+    if found.lacking:
+        return f"{found.lacking} is not in the history of the run yet"
     lacking = set(offer.aliases) - set(found.version.aliases) | set(offer.run_tags) - set(found.run.tags)
     if labels and lacking:
         return f"it is not called `{min(lacking)}`"
     return None
+
+
+def _hint(found: _There) -> str | None:
+    if found.run is None or not found.lacking.late:
+        return None
+    return f"try again later; if it never shows, delete that run there, and push again ({found.run.run.url})"
+
+
+def _repeated(offer: Offer, found: _There) -> list[str]:
+    return shown.repeated(offer, found.run) if found.run is not None else []
 
 
 def _require_equal(offer: Offer, version: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -24,6 +25,8 @@ _COMMITTED = "COMMITTED"
 _MOST_VERSIONS = 50
 """As many versions are looked through for one that holds the same: a page."""
 _SCHEME = "wandb:"
+_LIKELY = ("latest", "v0")
+"""Under these, a version of an artifact is found, if there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,22 @@ def version(session: Session, name: str, alias: str, wanted: str) -> Any:
         return next((each for each in islice(versions, _MOST_VERSIONS) if holds(each, wanted)), None)
 
     return _or_none(look_through)
+
+
+def require_type(session: Session, name: str) -> None:
+    """Go on only when no artifact of another type has this name: a name has one type for ever.
+
+    Raises:
+        RemoteError: one has.
+    """
+    path = f"{session.entity}/{session.project}/{name}"
+    asked = (_or_none(partial(session.api.artifact, f"{path}:{alias}")) for alias in _LIKELY)
+    found = next((each for each in asked if each is not None), None)
+    if found is not None and found.type != names.ARTIFACT_TYPE:
+        raise RemoteError(
+            f"W&B has an artifact `{path}` of another type already: `{found.type}`, not `{names.ARTIFACT_TYPE}`",
+            hint="rename or delete it there, or push to another project (`WANDB_PROJECT`, `mirror.wandb.project`)",
+        )
 
 
 def holds(version_: Any, wanted: str) -> bool:

@@ -16,6 +16,7 @@ from reprokit.mirrors.wandb.client.session import Session
 
 _MOST_FILES = 1000
 _MOST_ARTIFACTS = 100
+_MOST_VALUES = 3
 _TABLE_TYPE = "run_table"
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
 _EQUAL = 1e-9
@@ -26,13 +27,15 @@ _EQUAL = 1e-9
 class Shown:
     """A run as the server tells it.
 
-    `points` counts how often each name stands in the history, `files` are its files' sizes, and `tables` the names of
+    `lines` is how many rows the history has, which may not be shown yet; `points` counts how often each name stands in
+    it, `history` holds a few of the values that differ, `files` are its files' sizes, and `tables` the names of
     the artifacts in which the service keeps its tables.
     """
 
     run: Any
+    lines: int
     points: Mapping[str, int]
-    history: Mapping[str, Any]
+    history: Mapping[str, list[Any]]
     summary: Mapping[str, Any]
     configuration: Mapping[str, Any]
     files: Mapping[str, int]
@@ -42,18 +45,27 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Lack:
-    """What is not shown of an offer, by the names it is logged under."""
+    """What is not shown of an offer, by the names it is logged under.
+
+    `late` names what was logged, and does not stand in the history yet: to log it again would show it twice.
+    """
 
     points: frozenset[str]
     summary: frozenset[str]
     media: frozenset[str]
     configuration: frozenset[str]
+    late: frozenset[str] = frozenset()
+
+    @property
+    def unsent(self) -> frozenset[str]:
+        """What is to be sent."""
+        return self.points | self.summary | self.media | self.configuration
 
     def __bool__(self) -> bool:
-        return bool(self.points or self.summary or self.media or self.configuration)
+        return bool(self.unsent or self.late)
 
     def __str__(self) -> str:
-        lacking = sorted(self.points | self.summary | self.media | self.configuration)
+        lacking = sorted(self.unsent | self.late)
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""  # noqa: PLR2004 - a few examples
         return ", ".join(f"`{each}`" for each in lacking[:3]) + more
 
@@ -64,12 +76,15 @@ def read(session: Session, run_id: str) -> Shown | None:
     if run is None:
         return None
     points: Counter[str] = Counter()
-    history: dict[str, Any] = {}
+    history: dict[str, list[Any]] = {}
     for row in run.scan_history(use_cache=False):
-        points.update(name for name, value in row.items() if value is not None)
-        history |= {name: value for name, value in row.items() if value is not None}
+        for name, value in row.items():
+            if value is not None:
+                points[name] += 1
+                _keep(history.setdefault(name, []), value)
     return Shown(
         run=run,
+        lines=_lines(run),
         points=points,
         history=history,
         summary=dict(run.summary_metrics),
@@ -84,11 +99,22 @@ def read(session: Session, run_id: str) -> Shown | None:
     )
 
 
+def _keep(values: list[Any], value: Any) -> None:
+    if len(values) < _MOST_VALUES and value not in values:
+        values.append(value)
+
+
+def _lines(run: Any) -> int:
+    """Tell how many rows the server says that it has of the history, whether it shows them already or not."""
+    said = getattr(run, "history_line_count", None)
+    return said if isinstance(said, int) else 0
+
+
 def lack(offer: Offer, shown: Shown | None) -> Lack:
     """Tell what is not shown of an offer.
 
     Raises:
-        RemoteError: something is shown that cannot be taken back: a metric more than once, or with another value.
+        RemoteError: something is shown that cannot be taken back: a metric with another value.
     """
     portrait = offer.portrait
     if shown is None:
@@ -98,10 +124,13 @@ def lack(offer: Offer, shown: Shown | None) -> Lack:
             media=frozenset(offer.shown),
             configuration=frozenset(portrait.configuration),
         )
-    _require_no_more(offer, shown)
+    _require_no_other(offer, shown)
     said = {**portrait.summary, **portrait.scalars}
+    absent = frozenset(name for name in portrait.scalars if not shown.points.get(name))
+    late = frozenset(name for name in absent if _is_late(shown, name, portrait.scalars[name]))
     return Lack(
-        points=frozenset(name for name in portrait.scalars if not shown.points.get(name)),
+        points=absent - late,
+        late=late,
         summary=frozenset(name for name, value in said.items() if not _same(_found(shown.summary, name), value)),
         media=frozenset(name for name, rows in offer.shown.items() if not _is_whole(shown, name, rows)),
         configuration=frozenset(
@@ -112,19 +141,34 @@ def lack(offer: Offer, shown: Shown | None) -> Lack:
     )
 
 
-def _require_no_more(offer: Offer, shown: Shown) -> None:
+def repeated(offer: Offer, shown: Shown) -> list[str]:
+    """Remark on what stands in the history more than once: with equal values, it is no lie."""
+    names = sorted(name for name in offer.portrait.scalars if shown.points.get(name, 0) > 1)
+    if not names:
+        return []
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return [f"shown twice in the history, with equal values: `{names[0]}`{more}"]
+
+
+def _is_late(shown: Shown, name: str, value: Any) -> bool:
+    """Tell whether a metric that the history does not show was logged all the same.
+
+    A service may take its time to show rows: what it counts, and the summary that is made of them, it tells before.
+    """
+    return _same(_found(shown.summary, name), value) or (shown.lines > 0 and not shown.points)
+
+
+def _require_no_other(offer: Offer, shown: Shown) -> None:
     for name, value in offer.portrait.scalars.items():
-        number = shown.points.get(name, 0)
-        if number > 1:
-            raise _beyond_repair(shown, f"`{name}` {number} times")
-        if number and not _same(shown.history[name], value):
-            raise _beyond_repair(shown, f"`{name}` as {shown.history[name]}, and it is {value}")
+        other = [each for each in shown.history.get(name, []) if not _same(each, value)]
+        if other:
+            raise _beyond_repair(shown, f"`{name}` as {other[0]}, and it is {value}")
 
 
 def _beyond_repair(shown: Shown, what: str) -> RemoteError:
     path = "/".join(shown.run.path)
     return RemoteError(
-        f"the run `{path}` on W&B shows {what}: somebody else wrote to it, or it was synced twice",
+        f"the run `{path}` on W&B shows {what}: somebody else wrote to it",
         hint=f"delete that run on W&B and push again; the next one has another id ({shown.run.url})",
     )
 

@@ -1,0 +1,18 @@
+"""What those have left in staging folders who were killed, and from which there is nothing to go on."""
+
+from __future__ import annotations
+
+from reprokit.archive import publication
+from reprokit.archive.layout import Archive
+
+
+def clear_away(archive: Archive, beginning: str) -> None:
+    """Remove the staging folders whose descriptions begin so, and whose owners are known to have ended.
+
+    Raises:
+        CaptureError: the archive cannot be written.
+        UsageError: a link stands where they belong, or they came with the archive's commits.
+    """
+    left = {each.path for each in publication.abandoned(archive) if each.owner.description.startswith(beginning)}
+    if left:
+        publication.clear(archive, but=lambda path: path not in left)
