@@ -21,6 +21,7 @@ from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, counted, find_archive, json_option, print_json
 from reprokit.errors import ExitCode, UsageError
 from reprokit.outbox import waiting
+from reprokit.sync.leftovers import is_of_a_transfer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,8 @@ def _way_out(staging: Abandoned) -> str:
         return "`reprokit sync` finishes it"
     if publication.may_become_a_bundle(staging.path):
         return f"what it noted cannot be read by this version; it lies in `{staging.path}`"
+    if is_of_a_transfer(staging.owner.description):
+        return "nothing is lost by it, and the next one clears it away"
     return "what it wrote can be captured by `reprokit capture --from`; `reprokit status --clear` removes the rest"
 
 

@@ -195,7 +195,7 @@ class Person:
 
     def leavings(self) -> list[str]:
         """Name what programs left in the archive's own folders and in the system's for passing files."""
-        places = (self.archive / ".reprokit/scratch", self.home / "passing")
+        places = (self.archive / ".reprokit/scratch", self.archive / ".reprokit/staging", self.home / "passing")
         return sorted(each.name for place in places if place.is_dir() for each in place.iterdir())
 
 

@@ -1,6 +1,6 @@
 """Taking a bundle that came from elsewhere into an archive, whoever brought it: a mirror, or a file of a colleague's.
 
-It arrives in a staging folder of its own, is proven there by itself (`admission_proof`), and takes its place by one
+It arrives in a staging folder of its own, is proven there by itself (`proof`), and takes its place by one
 rename, byte for byte as it came: identity, tag files and labels are those of its origin. Whoever is killed on the way
 leaves a staging folder and nothing else, which the next arrival clears away.
 """
@@ -27,8 +27,6 @@ from reprokit.errors import CaptureError, FixityError, NotFoundError, Unreadable
 from reprokit.sync import leftovers
 from reprokit.sync.admission import proof as admission_proof
 from reprokit.sync.remotes.push import proven
-
-_ARRIVAL = "an arrival from"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +67,8 @@ def arrival(archive: Archive, source: str) -> Iterator[Path]:
         UsageError: a link stands where its private folders belong.
     """
     with _told(archive):
-        leftovers.clear_away(archive, _ARRIVAL)
-        staging = publication.stage(archive, {"description": f"{_ARRIVAL} {source}"})
+        leftovers.clear_away(archive, leftovers.ARRIVAL)
+        staging = publication.stage(archive, {"description": f"{leftovers.ARRIVAL} {source}"})
         (staging / publication.BAG).mkdir()
     try:
         yield staging

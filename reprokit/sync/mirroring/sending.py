@@ -21,7 +21,6 @@ from reprokit.sync.mirroring.services import Service, Terms, ask
 from reprokit.sync.remotes.push import proven
 from reprokit.sync.transfer import DamageError
 
-_COPYING = "a copying to a mirror of"
 _SCRATCH = "scratch"
 _RATE = 1_000_000
 """Bytes a second: a connection that is slower needs a longer timeout."""
@@ -149,14 +148,14 @@ def clear_away(archive: Archive) -> None:
         UsageError: a link stands where that belongs, or it came with the archive's commits.
     """
     with contextlib.suppress(CaptureError, OSError):
-        leftovers.clear_away(archive, _COPYING)
+        leftovers.clear_away(archive, leftovers.COPYING)
 
 
 @contextmanager
 def _scratch(parcel: Parcel) -> Iterator[Path]:
     """Give an empty folder for the mirror's use, which has an owner: if that is killed, the next drain removes it."""
     try:
-        staging = publication.stage(parcel.archive, {"description": f"{_COPYING} {parcel.bundle}"})
+        staging = publication.stage(parcel.archive, {"description": f"{leftovers.COPYING} {parcel.bundle}"})
     except CaptureError as error:
         # It speaks to who captures.
         raise (error.__cause__ if isinstance(error.__cause__, OSError) else error) from None

@@ -79,7 +79,7 @@ def test_what_was_lost_on_the_way_is_added_without_repeating_the_rest(desk, rich
 
 
 def test_an_export_needs_neither_key_nor_server(desk, rich, tmp_path):
-    desk.settings = {"base_url": "http://stranger.invalid", "entity": "lab"}
+    desk.settings = {"base_url": "https://stranger.invalid", "entity": "lab"}
     to = desk.mirror.destination(desk.settings, {"HOME": str(desk.home)}, own=False)
     (tmp_path / "into").mkdir()
     (tmp_path / "scratch").mkdir()

@@ -32,7 +32,7 @@ def export(offer: Offer, asked: Export, voice: Voice) -> Exported:
     presenting.show(offer, shown.lack(offer, None), run, scratch)
     made = storing.artifact(offer, entity=offer.options.entity, policy="mutable", link=scratch / "bundle")
     run.log_artifact(made, aliases=storing.aliases(offer))
-    run.finish()
+    run.finish(exit_code=offer.exit_code)
     written = sorted(each.name for each in (folder / "wandb").glob("offline-run-*"))
     if not written:
         raise RemoteError("W&B's client wrote nothing", hint=f"see whether `{folder}` can be written to")

@@ -17,7 +17,7 @@ _LONGEST = 300
 _STATUS = re.compile(r"(?:HTTP|status(?: code)?|error|code):? ?([1-5]\d\d)\b|\b([45]\d\d) (?:Client|Server) Error\b")
 _WORDS = re.compile(r"\b([45]\d\d) (?:[A-Z][a-z]+)")
 _PERMISSION = re.compile(r"(https?://[^\s?\"']*)\?[^\s\"']*")
-_DELETED = re.compile(r"previously created and deleted|\b409\b")
+_DELETED = re.compile(r"previously created and deleted")
 _FOR_EVER = re.compile(r"permission|denied|not authorized|unauthorized|forbidden|invalid", re.IGNORECASE)
 _ABOUT_REQUEST = re.compile(
     r"already exists with (?:an?other |a different )?type|different artifact type", re.IGNORECASE

@@ -69,6 +69,14 @@ class Offer:
         """What this version is called, the short identity first."""
         return self.portrait.stored.aliases
 
+    @property
+    def exit_code(self) -> int:
+        """The run's exit status on W&B, so that an evaluation that failed is a failed run there."""
+        run = self.bundle.record.run
+        if run.complete:
+            return 0
+        return run.exit_code if isinstance(run.exit_code, int) and run.exit_code else 1
+
     def run_ids(self) -> Iterator[str]:
         """Yield ids for the run: always the same, and others for when one was deleted there, since it never returns."""
         own = _RUN_PREFIX + self.bundle.identity.removeprefix("sha256:")[:_RUN_DIGITS]
@@ -96,7 +104,7 @@ def prepare(parcel: Parcel, options: Options) -> Offer:
     remarks = list(portrait.remarks)
     for table in _tables(portrait, options):
         shown[table.key] = len(table.rows)
-        remarks += (f"{table.key}: {each}" for each in table.remarks)
+        remarks += table.remarks
         if not can_draw() and any(isinstance(cell, Picture) for row in table.rows for cell in row):
             remarks.append(f"{table.key}: pictures are shown by name, since Pillow is not installed beside reprokit")
     if portrait.chart is not None:

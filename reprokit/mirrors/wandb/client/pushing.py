@@ -83,7 +83,7 @@ def _send(offer: Offer, talk: Session, there: _There, scratch: Path, voice: Voic
     presenting.show(offer, there.lacking, run, scratch)
     if there.version is None:
         storing.store(offer, talk, run, voice)
-    run.finish()
+    run.finish(exit_code=offer.exit_code)
     return remarks
 
 
@@ -133,7 +133,7 @@ def _doubt(offer: Offer, found: _There, *, labels: bool) -> str | None:
         return f"{found.lacking} is not in the run"
     if found.lacking:
         return f"{found.lacking} is not in the history of the run yet"
-    lacking = set(offer.aliases) - set(found.version.aliases) | set(offer.run_tags) - set(found.run.tags)
+    lacking = storing.required(offer) - set(found.version.aliases) | set(offer.run_tags) - set(found.run.tags)
     if labels and lacking:
         return f"it is not called `{min(lacking)}`"
     return None

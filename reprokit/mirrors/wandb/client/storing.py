@@ -65,10 +65,19 @@ def aliases(offer: Offer) -> list[str]:
     return [_LATEST, *offer.aliases]
 
 
+def required(offer: Offer) -> set[str]:
+    """Tell which aliases a version must have: its own, and those that no earlier push gave it.
+
+    An alias that it had and has no longer was given to another version since: to take it back each time would never
+    come to rest.
+    """
+    return {*offer.aliases} - ({*offer.before} - {offer.aliases[0]})
+
+
 def relabel(offer: Offer, version: Any) -> bool:
     """Give a version the aliases that it should have, and take those away that an earlier push gave; tell if any."""
     there = set(version.aliases)
-    wanted = (there - withdrawn(offer, there)) | set(offer.aliases)
+    wanted = (there - withdrawn(offer, there)) | required(offer)
     if wanted == there:
         return False
     version.aliases = sorted(wanted)
