@@ -25,10 +25,10 @@ def test_a_key_that_is_missing_is_told_and_one_that_is_there_is_not_asked_about(
 
 def test_a_setting_that_cannot_be_followed_is_told(reprokit):
     with (reprokit.archive / "reprokit.toml").open("a") as settings:
-        settings.write('\n[mirror.wandb]\nproyect = "evals"\n')
+        settings.write('\n[mirror.wandb]\nprojectt = "evals"\n')
     (wrong,) = found(reprokit, "mirror", WANDB_API_KEY=KEY)
     assert wrong["state"] == "warn"
-    assert "proyect" in wrong["message"]
+    assert "projectt" in wrong["message"]
     assert "did you mean `project`?" in wrong["hint"]
 
 
