@@ -252,6 +252,8 @@ class Run:
     def _begin(self) -> _Block:
         directory, environment = Path.cwd(), dict(os.environ)
         wishes = read_wishes(directory, environment)
+        if wishes.unheeded is not None and self._mirror is None:
+            self._warn(f"`mirror` in `{wishes.unheeded}` is not followed: say `mirror=True`, or REPROKIT_MIRROR=1")
         request = Request(
             argv=this_process.command_line(),
             directory=directory,
