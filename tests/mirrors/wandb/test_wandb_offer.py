@@ -7,6 +7,7 @@ import dataclasses
 import msgspec
 import pytest
 
+from reprokit.bundle.values import Unknown
 from reprokit.errors import FixityError, ReprokitError
 from reprokit.mirrors.portrait import portrait
 from reprokit.mirrors.wandb import digest
@@ -46,6 +47,20 @@ def test_files_that_are_not_there_any_more_are_told(parcel, rich):
     (rich / "data/harness/results.json").symlink_to("/etc/hostname")
     with pytest.raises(FixityError, match="moment ago"):
         offer.prepare(parcel, Options())
+
+
+@pytest.mark.parametrize(
+    ("complete", "status", "there"),
+    [(True, 0, 0), (False, 3, 3), (False, 0, 1), (False, None, 1), (False, Unknown(unknown="nobody saw"), 1)],
+)
+def test_an_evaluation_that_failed_is_a_failed_run_there(
+    parcel, make_bundle, contents, record, complete, status, there
+):
+    run = msgspec.structs.replace(record().run, complete=complete, exit_code=status)
+    path = make_bundle(record=record(run=run)).path
+    files = {name: Sent(md5=each.md5, size=each.size) for name, each in contents(path).items()}
+    made = offer.prepare(msgspec.structs.replace(parcel, bundle=str(path), files=files), Options())
+    assert made.exit_code == there
 
 
 @pytest.mark.parametrize(
