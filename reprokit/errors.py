@@ -1,6 +1,6 @@
 """Every failure a user can meet: a message, a hint and an exit code.
 
-The exit codes are a public interface: `docs/exit-codes.md` lists them and they never change their meaning.
+The exit codes are a public interface: `docs/reference.md` lists them and they never change their meaning.
 """
 
 from __future__ import annotations

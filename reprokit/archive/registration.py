@@ -62,7 +62,7 @@ class _Progress:
 
 
 class _LockedByAnotherError(Exception):
-    pass
+    """Another process registers just now."""
 
 
 def _journal_file(archive: Archive) -> Path:

@@ -9,8 +9,7 @@ from reprokit.errors import UsageError
 ARTIFACT_TYPE = "eval-bundle"
 LONGEST = 128
 LONGEST_TAG = 64
-_ENTITY = re.compile(r"[A-Za-z0-9_.-]+")
-_ARTIFACT = re.compile(r"[A-Za-z0-9_.-]+")
+_WORD = re.compile(r"[A-Za-z0-9_.-]+")
 _NOT_IN_PROJECT = "/\\#?%:"
 _NOT_IN_ALIAS = "/:"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -38,16 +37,20 @@ def fitted(text: str, longest: int = LONGEST) -> str | None:
     return _CONTROL.sub(" ", whole).strip()[:longest].strip() or None
 
 
+def _require_word(what: str, name: str) -> str:
+    _require_text(what, name)
+    if not _WORD.fullmatch(name) or set(name) <= {"."}:
+        raise _refuse(what, name, "letters, digits, `_`, `-` and `.` may stand in it")
+    return name
+
+
 def require_entity(name: str) -> str:
     """Give the name of a user or team back when it can be one.
 
     Raises:
         UsageError: it cannot.
     """
-    _require_text("entity (user or team)", name)
-    if not _ENTITY.fullmatch(name) or set(name) <= {"."}:
-        raise _refuse("entity (user or team)", name, "letters, digits, `_`, `-` and `.` may stand in it")
-    return name
+    return _require_word("entity (user or team)", name)
 
 
 def require_project(name: str) -> str:
@@ -68,10 +71,7 @@ def require_artifact(name: str) -> str:
     Raises:
         UsageError: it cannot.
     """
-    _require_text("artifact name", name)
-    if not _ARTIFACT.fullmatch(name) or set(name) <= {"."}:
-        raise _refuse("artifact name", name, "letters, digits, `_`, `-` and `.` may stand in it")
-    return name
+    return _require_word("artifact name", name)
 
 
 def require_alias(name: str) -> str:
