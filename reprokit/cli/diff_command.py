@@ -16,7 +16,7 @@ from reprokit.cli.messages import visible
 from reprokit.cli.options import archive_option, json_option, print_json
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import exit_code
-from reprokit.diff.text import lines
+from reprokit.diff.shown.text import lines
 
 
 def _patch(bundle: Bundle, source: Source) -> str:

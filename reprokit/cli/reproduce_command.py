@@ -23,7 +23,7 @@ from reprokit.bundle.writing import Label
 from reprokit.cli.bundles import Found, find_bundle
 from reprokit.cli.messages import say, visible
 from reprokit.cli.options import archive_option, find_archive, json_option, print_json
-from reprokit.diff.text import lines as difference_lines
+from reprokit.diff.shown.text import lines as difference_lines
 from reprokit.errors import ExitCode, NoConsentError, NotFoundError, UsageError
 from reprokit.reproduce.plan import Mode, Plan, known_digests, lines, make_plan, recorded_pins
 from reprokit.reproduce.run import Reproduction, Terms, reproduce, require_intact, require_possible

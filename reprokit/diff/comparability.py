@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from reprokit.bundle.results import Task
 from reprokit.diff.difference import Comparability, Stage, Status, TaskComparability, TaskSamples
-from reprokit.diff.facts import Weighed
-from reprokit.diff.setup import definition_prefix
+from reprokit.diff.setup.comparing import definition_prefix
+from reprokit.diff.setup.facts import Weighed
 from reprokit.diff.side import Side
 
 # What was asked, and what the answer was held against: the stages before the model's own.

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 
 from reprokit.diff.comparability import compare_tasks
 from reprokit.diff.difference import Comparability, Compared, Difference, TaskComparability
-from reprokit.diff.samples import pair_samples
-from reprokit.diff.scores import compare_scores
-from reprokit.diff.setup import compare_set_ups
+from reprokit.diff.samples.pairing import pair_samples
+from reprokit.diff.scores.rows import compare_scores
+from reprokit.diff.setup.comparing import compare_set_ups
 from reprokit.diff.side import Side, has_results
 from reprokit.diff.verdict import SAME, judge
 

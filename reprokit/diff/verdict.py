@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reprokit.diff.difference import Comparability, ScoreRow, TaskSamples, Verdict
-from reprokit.diff.facts import Weighed
-from reprokit.diff.scores import same_in_full
+from reprokit.diff.scores.rows import same_in_full
+from reprokit.diff.setup.facts import Weighed
 
 SAME = "it is the same bundle"
 _OF_THE_MODEL = ("response", "answer", "score")

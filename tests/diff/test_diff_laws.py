@@ -16,7 +16,7 @@ from reprokit.bundle.values import NotScored, Unknown
 from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import Difference, exit_code
-from reprokit.diff.text import lines
+from reprokit.diff.shown.text import lines
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=6)
 NUMBERS = st.one_of(st.booleans(), st.integers(-(2**62), 2**62), st.floats(), st.sampled_from([0, 1, 0.0, 1.0]))

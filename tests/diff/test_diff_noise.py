@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from reprokit.bundle.environment import Package
 from reprokit.bundle.record import Output
 from reprokit.bundle.results import Task
-from reprokit.diff import noise
+from reprokit.diff.setup import noise
 from reprokit.diff.compare import compare
-from reprokit.diff.facts import AREAS
+from reprokit.diff.setup.facts import AREAS
 
 
 def changes(a, b):

@@ -13,7 +13,7 @@ from reprokit.bundle.values import Unknown
 from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.side import has_results
-from reprokit.diff.text import lines
+from reprokit.diff.shown.text import lines
 from reprokit.harnesses.lm_eval import LmEval
 from reprokit.harnesses.lmms_eval import LmmsEval
 

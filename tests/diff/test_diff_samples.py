@@ -161,7 +161,7 @@ MEASURE = """
 import resource, sys
 from types import SimpleNamespace
 from reprokit.bundle.sample import Sample
-from reprokit.diff.samples import pair_samples
+from reprokit.diff.samples.pairing import pair_samples
 
 def many(count):
     for number in range(count):

@@ -12,7 +12,7 @@ from reprokit.bundle.values import NotScored, Unknown
 from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import exit_code
-from reprokit.diff.text import lines
+from reprokit.diff.shown.text import lines
 
 
 def rows(make, **changes):

@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 from reprokit.bundle.environment import Environment, Interpreter, Package
 from reprokit.bundle.values import Unknown
-from reprokit.diff import noise
-from reprokit.diff.facts import WHOLE_AREA, Fact, table
+from reprokit.diff.setup import noise
+from reprokit.diff.setup.facts import WHOLE_AREA, Fact, table
 
 _NO_RECORD = Unknown(unknown="the bundle has no record of the environment")
 _SEEN_INSIDE = ("modules", "loaded from cache", "torch", "determinism")

@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 
 from reprokit.bundle.record import Invocation
 from reprokit.bundle.values import Argument, Json, Unknown
-from reprokit.diff import noise
-from reprokit.diff.facts import WHOLE_AREA, Fact
-from reprokit.diff.places import Places
+from reprokit.diff.setup import noise
+from reprokit.diff.setup.facts import WHOLE_AREA, Fact
+from reprokit.diff.setup.places import Places
 
 ORDER = "order of options"
 _AREA = "invocation"

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import NotScored, Score
 from reprokit.diff.difference import Mark, ScoreRow
-from reprokit.diff.facts import same
-from reprokit.diff.fingerprint import plain, same_score
+from reprokit.diff.samples.fingerprint import plain, same_score
+from reprokit.diff.setup.facts import same
 
 Row = tuple[str, bool, str, str, bool, int]
 

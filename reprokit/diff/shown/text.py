@@ -19,7 +19,7 @@ from reprokit.diff.difference import (
     Status,
     TaskSamples,
 )
-from reprokit.diff.legible import number, printable, quoted, shorten, shorten_both, value
+from reprokit.diff.shown.legible import number, printable, quoted, shorten, shorten_both, value
 
 WIDTH = 100
 _MOST_CHANGES = 12

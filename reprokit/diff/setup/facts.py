@@ -9,9 +9,9 @@ from typing import Literal
 
 from reprokit.bundle import canonical
 from reprokit.bundle.values import Json, Unknown
-from reprokit.diff import noise
 from reprokit.diff.difference import Change, Ignored, Kind, NotCompared
-from reprokit.diff.places import Places
+from reprokit.diff.setup import noise
+from reprokit.diff.setup.places import Places
 
 WHOLE_AREA = "*"
 AREAS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reprokit.bundle.source import Source
-from reprokit.diff.facts import Fact, table
+from reprokit.diff.setup.facts import Fact, table
 
 _AREA = "source"
 

@@ -16,7 +16,7 @@ from itertools import zip_longest
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Score
 from reprokit.diff.difference import STAGES, Flips, Said, SampleChange, Stage, TaskSamples, Where
-from reprokit.diff.fingerprint import (
+from reprokit.diff.samples.fingerprint import (
     Comparison,
     Fingerprint,
     Key,

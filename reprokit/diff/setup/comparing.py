@@ -10,13 +10,13 @@ from reprokit.bundle.record import Record, SubjectPart
 from reprokit.bundle.results import Task
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
-from reprokit.diff import noise
-from reprokit.diff.checkouts import source_facts
-from reprokit.diff.facts import WHOLE_AREA, Fact, Weighed, combine, flatten, table, weigh
-from reprokit.diff.invocation import ORDER, invocation_facts
-from reprokit.diff.places import Places, pair_sources, places
+from reprokit.diff.setup import noise
+from reprokit.diff.setup.checkouts import source_facts
+from reprokit.diff.setup.facts import WHOLE_AREA, Fact, Weighed, combine, flatten, table, weigh
+from reprokit.diff.setup.invocation import ORDER, invocation_facts
+from reprokit.diff.setup.places import Places, pair_sources, places
+from reprokit.diff.setup.software import environment_facts
 from reprokit.diff.side import Side
-from reprokit.diff.software import environment_facts
 
 _OTHER_HARNESS = Unknown(unknown="the harnesses differ, and each has its own words")
 _GIT_CLAIMS = frozenset({"git_hash", "git_branch"})

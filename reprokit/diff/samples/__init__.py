@@ -1,0 +1,1 @@
+"""The samples of two runs, paired and compared while they stream by."""

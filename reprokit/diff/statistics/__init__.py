@@ -1,0 +1,1 @@
+"""Statistics of paired differences: numbers in, numbers out."""
