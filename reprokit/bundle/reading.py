@@ -76,18 +76,34 @@ class Bundle:
             NotFoundError: the bundle has no samples of that task.
             InvalidRecordError: a line does not follow the schema.
         """
+        for number, line in enumerate(self.lines(task), start=1):
+            try:
+                yield _samples.decode(line)
+            except msgspec.DecodeError as error:
+                raise InvalidRecordError(
+                    f"`{self.path / bag.PAYLOAD / self._samples_file(task)}`, line {number}: {error}", hint=_RESTORE
+                ) from error
+
+    def lines(self, task: str) -> Iterator[bytes]:
+        """Stream the lines of samples of a task, as they are stored.
+
+        Raises:
+            NotFoundError: the bundle has no samples of that task.
+            InvalidRecordError: the file is damaged.
+        """
+        name = self._samples_file(task)
+        with self.open(name) as stream:
+            try:
+                yield from iter(lambda: stream.readline(_LONGEST_LINE), b"")
+            except (zstandard.ZstdError, OSError) as error:
+                raise InvalidRecordError(f"`{self.stored(name)}` is damaged: {error}", hint=_RESTORE) from error
+
+    def _samples_file(self, task: str) -> str:
         name = next((each.samples_file for each in self.results.tasks if each.name == task), None)
         if name is None:
             there = ", ".join(f"`{each}`" for each in self.tasks()) or "no task"
             raise NotFoundError(f"`{self.info.bundle_id}` has no samples of `{task}`", hint=f"it has those of {there}")
-        with self.open(name) as stream:
-            for number, line in enumerate(iter(lambda: stream.readline(_LONGEST_LINE), b""), start=1):
-                try:
-                    yield _samples.decode(line)
-                except msgspec.DecodeError as error:
-                    raise InvalidRecordError(
-                        f"`{self.path / bag.PAYLOAD / name}`, line {number}: {error}", hint=_RESTORE
-                    ) from error
+        return name
 
     def file(self, path: str) -> File | None:
         """Look up a payload path (without `.zst`) in the record's index of files."""

@@ -2,75 +2,175 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from reprokit.bundle.compression import SUFFIX
-from reprokit.bundle.reading import Bundle
-from reprokit.bundle.source import Source
-from reprokit.cli.bundles import Found, find_bundle
-from reprokit.cli.messages import visible
+from reprokit.cli.bundles import find_bundle
 from reprokit.cli.options import archive_option, json_option, print_json
+from reprokit.cli.pages import write_page
+from reprokit.diff.code import code_changes
 from reprokit.diff.compare import compare
-from reprokit.diff.difference import exit_code
+from reprokit.diff.difference import Asked
+from reprokit.diff.samples.choosing import CHOICES
+from reprokit.diff.shown.markdown import markdown
 from reprokit.diff.shown.text import lines
+from reprokit.diff.verdict import FailOn, exit_code
+from reprokit.errors import UsageError
 
 
-def _patch(bundle: Bundle, source: Source) -> str:
-    """Give a word for a shell that stands for a checkout's patch, which may be compressed or not be there."""
-    if source.patch is None:
-        return "/dev/null"
-    path = bundle.stored(source.patch)
-    return f"<(zstd -dc {shlex.quote(str(path))})" if path.suffix == SUFFIX else shlex.quote(str(path))
+def _margin(text: str) -> tuple[str | None, float]:
+    metric, equals, number = text.rpartition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf") or (equals and not metric):
+        raise UsageError(f"`--margin {text}` is no margin", hint="write `--margin 0.01`, or `--margin acc=0.01`")
+    return metric or None, value
 
 
-def _code(first: Found, second: Found) -> Iterator[str]:
-    """Say with which commands one sees what changed in the code of checkouts that both have."""
-    a, b = first.bundle, second.bundle
-    fetched = [each.fetched for each in (first, second) if each.fetched is not None]
-    others = {source.name: source for source in b.sources}
-    for source in a.sources:
-        other = others.get(source.name)
-        if other is None or other.tree == source.tree:
-            continue
-        yield ""
-        yield f"code: what changed in `{source.name}` is shown by"
-        if source.commit != other.commit and source.commit and other.commit:
-            yield f"  git diff {source.commit[:12]} {other.commit[:12]}   # what was committed, in a checkout of it"
-        if (source.patch or other.patch) and fetched:
-            yield f"  reprokit pull {' '.join(shlex.quote(each) for each in fetched)}   # then ask again"
-        elif source.patch or other.patch:
-            yield f"  diff {_patch(a, source)} {_patch(b, other)}   # what was not committed"
+def _margins(given: Sequence[str]) -> tuple[float | None, dict[str, float]]:
+    """Read the margins: one for all metrics, and those of single ones."""
+    read = [_margin(text) for text in given]
+    whole = [value for metric, value in read if metric is None]
+    if len(whole) > 1:
+        raise UsageError("`--margin` gives more than one margin for all metrics", hint="name the metrics: `acc=0.01`")
+    return (whole[0] if whole else None), {metric: value for metric, value in read if metric is not None}
 
 
-@click.command("diff", short_help="Say what differs between two bundles.")
+def _same_tasks(given: Sequence[str]) -> dict[str, str]:
+    renamed: dict[str, str] = {}
+    for text in given:
+        one, equals, other = text.partition("=")
+        if not (one and equals and other) or one in renamed:
+            raise UsageError(f"`--same-task {text}` does not name two tasks", hint="write `--same-task toy_mc=toy`")
+        renamed[one] = other
+    return renamed
+
+
+@click.command("diff", short_help="Say what differs between two bundles, and whether it matters.")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@click.option("--all", "everything", is_flag=True, help="Show the set-up differences that are noise, too.")
+@click.option("--all", "everything", is_flag=True, help="Show noise, patches and whole texts, too.")
+@click.option("--task", "tasks", metavar="TASK", multiple=True, help="Compare this task only; may be repeated.")
+@click.option(
+    "--where",
+    metavar="WHICH",
+    multiple=True,
+    help=f"Show the samples that are {', '.join(CHOICES)}; all that are given must hold.",
+)
+@click.option(
+    "--samples",
+    "shown",
+    type=click.IntRange(0),
+    default=Asked().shown,
+    show_default=True,
+    metavar="N",
+    help="Show up to N samples of each task.",
+)
+@click.option(
+    "--margin",
+    "margins",
+    metavar="[METRIC=]X",
+    multiple=True,
+    help="Call scores equivalent that differ by less than X, in the metric's own units, if that can be shown.",
+)
+@click.option("--cluster", metavar="KEY", help="Samples with the same KEY of the document are not independent.")
+@click.option(
+    "--match",
+    type=click.Choice(["auto", "id", "document"]),
+    default="auto",
+    show_default=True,
+    help="How samples are paired; `auto`: by id, of two harnesses by document first.",
+)
+@click.option(
+    "--same-task", "same_tasks", metavar="A=B", multiple=True, help="The first bundle's task A is the second's B."
+)
+@click.option(
+    "--source",
+    "clones",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="A clone that has the commits, to show what changed in the code.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["difference", "regression"]),
+    default="difference",
+    show_default=True,
+    help="Exit with 1 for any difference of scores, or only for one that is worse and not by chance.",
+)
+@click.option(
+    "--html", "page", type=click.Path(path_type=Path, dir_okay=False), help="Write a page into this file, too."
+)
+@click.option(
+    "--pictures",
+    "folders",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    help="Where the page finds pictures that the bundles name and do not hold.",
+)
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a comment for a pull request.")
 @archive_option
 @json_option
-def command(first: str, second: str, everything: bool, archive: Path | None, as_json: bool) -> int:
-    """Compare the bundles A and B: are they comparable, what changed in the set-up, in the scores, in which samples.
+def command(
+    first: str,
+    second: str,
+    everything: bool,
+    tasks: tuple[str, ...],
+    where: tuple[str, ...],
+    shown: int,
+    margins: tuple[str, ...],
+    cluster: str | None,
+    match: Literal["auto", "id", "document"],
+    same_tasks: tuple[str, ...],
+    clones: tuple[Path, ...],
+    fail_on: FailOn,
+    page: Path | None,
+    folders: tuple[Path, ...],
+    as_markdown: bool,
+    archive: Path | None,
+    as_json: bool,
+) -> int:
+    """Compare the bundles A and B: are they comparable, what changed, does it matter, and where does it begin.
 
-    Exits with 0 when the results are the same and 1 when they differ. Dates, addresses and output paths are noise.
-    Either may be a mirror's reference: what the archive does not have is fetched and proven, and not kept.
+    Exits with 0 when the scores are the same or equivalent, and with 1 when they are not, or not comparable. Dates,
+    addresses and output paths are noise. Either may be a mirror's reference: what the archive does not have is fetched
+    and proven, and not kept.
 
     \b
     Examples:
       reprokit diff 20261124T10 latest
-      reprokit diff A B --json | jq .verdict
-      reprokit diff latest wandb:lab/evals/lm_eval-tiny-gpt2:v3
+      reprokit diff A B --where right-to-wrong --samples 50
+      reprokit diff A B --margin acc=0.01 --html difference.html
+      reprokit diff main-run pr-run --markdown --fail-on regression
+      reprokit diff latest wandb:lab/evals/lm_eval-tiny-gpt2:v3 --json
     """
-    a, b = find_bundle(first, archive), find_bundle(second, archive)
-    difference = compare(a.bundle, b.bundle)
+    if as_json and as_markdown:
+        raise UsageError("`--json` and `--markdown` are two forms of one output", hint="ask for one of them")
+    margin, by_metric = _margins(margins)
+    asked = Asked(
+        margin=margin,
+        margins=by_metric,
+        cluster=cluster,
+        match=match,
+        tasks=list(tasks),
+        renamed=_same_tasks(same_tasks),
+        where=list(where),
+        shown=shown,
+    )
+    a, b = find_bundle(first, archive).bundle, find_bundle(second, archive).bundle
+    difference = compare(a, b, asked, code=code_changes(a, b, clones=[*clones, Path.cwd()]))
+    if page is not None:
+        write_page(page, difference, [a, b], folders)
     if as_json:
         print_json(difference)
+    elif as_markdown:
+        click.echo(markdown(difference), nl=False)
     else:
         for line in lines(difference, all=everything):
             click.echo(line)
-        for line in _code(a, b):
-            click.echo(visible(line))
-    return exit_code(difference)
+    return exit_code(difference, fail_on)

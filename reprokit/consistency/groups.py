@@ -44,14 +44,14 @@ def findings(results: Results, tallies: Tallies) -> Iterator[Finding]:
 
 def _members(group: Metric, results: Results, rows: _Rows) -> list[Metric]:
     """List the scores that a group's is the mean of; none when a task of the group is not in the results."""
-    leaves = _leaves(results.groups, group.task)
-    if not set(leaves) <= {task.name for task in results.tasks}:
+    names = leaves(results.groups, group.task)
+    if not set(names) <= {task.name for task in results.tasks}:
         return []
-    return _rows_of(group, list(dict.fromkeys(leaves)), rows)
+    return _rows_of(group, list(dict.fromkeys(names)), rows)
 
 
 def _other_means(group: Metric, results: Results, rows: _Rows, tallies: Tallies) -> Iterator[float]:
-    for names in (_leaves(results.groups, group.task), results.groups.get(group.task, [])):
+    for names in (leaves(results.groups, group.task), results.groups.get(group.task, [])):
         members = _rows_of(group, names, rows)
         if _all_numbers(members):
             yield _mean(members, [1] * len(members))
@@ -63,17 +63,17 @@ def _rows_of(group: Metric, names: Sequence[str], rows: _Rows) -> list[Metric]:
     return [rows[key] for key in keys if key in rows]
 
 
-def _leaves(groups: dict[str, list[str]], group: str) -> list[str]:
+def leaves(groups: dict[str, list[str]], group: str) -> list[str]:
     """List the tasks of a group and of the groups within it, one that is reached twice twice."""
-    leaves: list[str] = []
+    found: list[str] = []
     waiting = [(group, frozenset[str]())]
     while waiting:
         name, above = waiting.pop()
         if name in groups and name not in above:
             waiting.extend((member, above | {name}) for member in reversed(groups[name]))
         elif name not in groups:
-            leaves.append(name)
-    return leaves
+            found.append(name)
+    return found
 
 
 def _weighted(members: Sequence[Metric], results: Results, tallies: Tallies) -> list[float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from reprokit.bundle.results import Task
 from reprokit.diff.difference import Comparability, Stage, Status, TaskComparability, TaskSamples
+from reprokit.diff.samples.comparing import PairedTask
 from reprokit.diff.setup.comparing import definition_prefix
 from reprokit.diff.setup.facts import Weighed
 from reprokit.diff.side import Side
@@ -27,7 +28,7 @@ class Known:
     `definition` is what weighing the two definitions gave, `samples` what pairing the samples gave.
     """
 
-    task: str
+    task: PairedTask
     before: Task | None
     after: Task | None
     definition: Weighed | None
@@ -36,7 +37,7 @@ class Known:
 
 def _definition_changes(known: Known) -> list[str]:
     """Name the fields of the task's definition that changed."""
-    prefix = definition_prefix(known.task)
+    prefix = definition_prefix(known.task.a)
     changes = known.definition.changes if known.definition else ()
     fields = {change.name.removeprefix(prefix).split(".")[0] for change in changes if change.name.startswith(prefix)}
     return sorted(fields - {_NOT_THE_TASK})
@@ -77,7 +78,7 @@ def _unknown_parts(samples: TaskSamples) -> list[str]:
 
 
 def _in_words(samples: TaskSamples) -> str:
-    words = [f"{samples.compared} {'sample' if samples.compared == 1 else 'samples'} in common"]
+    words = [f"{samples.compared} {'sample' if samples.compared == 1 else 'samples'} in common{_matched(samples)}"]
     alone = samples.only_in_a + samples.only_in_b
     if alone:
         words.append(f"{alone} in only one of them")
@@ -87,21 +88,37 @@ def _in_words(samples: TaskSamples) -> str:
     return ", ".join(words)
 
 
+def _matched(samples: TaskSamples) -> str:
+    """Say how partners were found, and how many were, where that was not by id alone."""
+    if not samples.matched_by.get("document") and samples.task_in_b is None:
+        return ""
+    most = samples.compared + max(samples.only_in_a, samples.only_in_b)
+    by = " and ".join(f"{count} by {kind}" for kind, count in samples.matched_by.items())
+    return f" ({samples.compared / most:.0%} matched: {by})" if most else ""
+
+
 def judge_task(known: Known) -> TaskComparability:
     """Judge one task. Never claims more than was saved: without samples, documents and prompts it stays unknown."""
     if known.before is None or known.after is None:
-        return TaskComparability(task=known.task, status="not", reason=_ALONE)
+        return TaskComparability(task=known.task.a, task_in_b=known.task.in_b, status="not", reason=_ALONE)
     differs = list(_set_apart(known))
     if known.samples is None or not _both_saved(known):
         who = "neither" if known.samples is None else "only one of them"
         reason = f"{who} saved samples"
         reason = f"not the same: {', '.join(differs)}; {reason}" if differs else reason
         status: Status = "partly" if differs else "unknown"
-        return TaskComparability(task=known.task, status=status, differs=differs, unknown=["samples"], reason=reason)
+        return TaskComparability(
+            task=known.task.a,
+            task_in_b=known.task.in_b,
+            status=status,
+            differs=differs,
+            unknown=["samples"],
+            reason=reason,
+        )
     return _judge_by_samples(known.task, known.samples, differs)
 
 
-def _judge_by_samples(task: str, samples: TaskSamples, differs: list[str]) -> TaskComparability:
+def _judge_by_samples(task: PairedTask, samples: TaskSamples, differs: list[str]) -> TaskComparability:
     differs = [*_sample_parts(samples), *differs]
     unknown = _unknown_parts(samples)
     reason = _in_words(samples)
@@ -118,7 +135,8 @@ def _judge_by_samples(task: str, samples: TaskSamples, differs: list[str]) -> Ta
     elif _ESSENTIAL & set(unknown):
         status = "unknown"
     return TaskComparability(
-        task=task,
+        task=task.a,
+        task_in_b=task.in_b,
         status=status,
         in_common=samples.compared,
         differs=differs,
@@ -160,7 +178,9 @@ def _shared(tasks: list[TaskComparability]) -> str | None:
     return reasons.pop() if len(reasons) == 1 else None
 
 
-def compare_tasks(a: Side, b: Side, definitions: dict[str, Weighed], samples: Iterable[TaskSamples]) -> Comparability:
+def compare_tasks(
+    a: Side, b: Side, tasks: Sequence[PairedTask], definitions: dict[str, Weighed], samples: Iterable[TaskSamples]
+) -> Comparability:
     """Judge every task that either side evaluated."""
     one = {task.name: task for task in a.results.tasks}
     other = {task.name: task for task in b.results.tasks}
@@ -169,13 +189,14 @@ def compare_tasks(a: Side, b: Side, definitions: dict[str, Weighed], samples: It
         [
             judge_task(
                 Known(
-                    task=name,
-                    before=one.get(name),
-                    after=other.get(name),
-                    definition=definitions.get(name),
-                    samples=paired.get(name),
+                    task=task,
+                    before=one.get(task.a),
+                    after=other.get(task.b),
+                    definition=definitions.get(task.a),
+                    samples=paired.get(task.a),
                 )
             )
-            for name in sorted(one.keys() | other.keys())
+            for task in tasks
+            if task.a in one or task.b in other
         ]
     )

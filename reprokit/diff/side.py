@@ -8,7 +8,6 @@ from typing import Protocol
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Record
 from reprokit.bundle.results import Results
-from reprokit.bundle.sample import Sample
 from reprokit.bundle.source import Source
 
 
@@ -25,7 +24,7 @@ class Side(Protocol):
     """One of the two things compared: an opened bundle, or anything that reads like one.
 
     Nothing here may change between two calls: samples are read once to compare them, and once more to quote the few
-    that are shown.
+    that are shown. What is written into the lines is what `bundle.sample.Sample` says.
     """
 
     @property
@@ -62,8 +61,8 @@ class Side(Protocol):
         """Name the tasks that have samples."""
         ...
 
-    def samples(self, task: str) -> Iterator[Sample]:
-        """Stream the samples of one of these tasks, from the start each time it is called."""
+    def lines(self, task: str) -> Iterator[bytes]:
+        """Stream the canonical lines of samples of one of these tasks, from the start each time it is called."""
         ...
 
 

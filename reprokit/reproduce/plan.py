@@ -21,9 +21,9 @@ from reprokit.bundle.rerun import Part, Place, Rerun
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import SecretSlot, Unknown
 from reprokit.errors import InvalidRecordError
-from reprokit.reproduce.checkout import whence
 from reprokit.reproduce.environment import has_uv
 from reprokit.reproduce.requirements import Pin, pins, with_digests
+from reprokit.sources.restoring import whence
 
 SCHEMA = "https://w3id.org/reprokit/v1/plan.schema.json"
 Mode = Literal["rebuild", "current"]

@@ -14,8 +14,8 @@ from reprokit.bundle.rerun import Part, Place, Rerun
 from reprokit.bundle.values import SecretSlot
 from reprokit.errors import InputMissingError, InvalidRecordError, UsageError
 from reprokit.reproduce import environment
-from reprokit.reproduce.checkout import restore
 from reprokit.reproduce.plan import Plan, carried, recorded_pins
+from reprokit.sources.restoring import restore
 
 # What a program needs to find itself at home on a machine, and nothing that names the caller's secrets or settings.
 _AMBIENT = (

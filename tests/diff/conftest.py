@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from reprokit.bundle import canonical
 from reprokit.bundle.environment import Environment, Interpreter, Package
 from reprokit.bundle.record import (
     Harness,
@@ -25,6 +26,7 @@ from reprokit.bundle.record import (
 from reprokit.bundle.results import Metric, Results, Task
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.source import Source
+from reprokit.diff.samples.fingerprint import plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +56,11 @@ class InMemory:
         """Name the tasks with samples."""
         return list(self.streams)
 
-    def samples(self, task: str) -> Iterator[Sample]:
-        """Stream the samples of a task."""
-        return iter(self.streams[task]())
+    def lines(self, task: str) -> Iterator[bytes]:
+        """Stream the lines of samples of a task, as a bundle holds them: a score that is no number is a reason."""
+        for sample in self.streams[task]():
+            scores = {name: plain(score) for name, score in sample.scores.items()}
+            yield canonical.line(msgspec.structs.replace(sample, scores=scores))
 
 
 def a_source(root: str = "/home/ada/my-evals", **changes: Any) -> Source:

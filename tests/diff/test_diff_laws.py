@@ -15,8 +15,11 @@ from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import NotScored, Unknown
 from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
-from reprokit.diff.difference import Difference, exit_code
+from reprokit.diff.difference import Difference
+from reprokit.diff.samples.columns import as_mark
+from reprokit.diff.shown.legible import printable
 from reprokit.diff.shown.text import lines
+from reprokit.diff.verdict import exit_code
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=6)
 NUMBERS = st.one_of(st.booleans(), st.integers(-(2**62), 2**62), st.floats(), st.sampled_from([0, 1, 0.0, 1.0]))
@@ -63,11 +66,25 @@ ARGUMENTS = st.lists(
 )
 
 
+def means(task, rows):
+    """Scores that are the means of the marks, as a harness reports them."""
+    found = {}
+    for row in rows:
+        for name, score in row.scores.items():
+            value = as_mark(score)
+            if not math.isnan(value):
+                found.setdefault((name, row.filter), []).append(value)
+    for (name, extraction), values in found.items():
+        value = sum(value / len(values) for value in values)
+        yield Metric(task=task, metric=name, filter=extraction, value=value)
+
+
 @st.composite
 def sides(draw, make):
     """Any bundle: odd values, several tasks, repeated samples, parts not known."""
     names = draw(st.sets(TASKS, max_size=2))
     streams = {name: draw(st.lists(SAMPLES, max_size=6)) for name in sorted(names)}
+    honest = [means(name, rows) for name, rows in streams.items()] if draw(st.booleans()) else []
     tasks = [
         Task(
             name=name,
@@ -87,7 +104,7 @@ def sides(draw, make):
     environment = draw(st.sampled_from([make.environment(), make.environment(packages=Unknown(unknown="none"))]))
     return make.side(
         streams,
-        metrics=draw(st.lists(METRICS, max_size=4)),
+        metrics=[*draw(st.lists(METRICS, max_size=4)), *(row for rows in honest for row in rows)],
         tasks=tasks,
         record=record,
         environment=environment,
@@ -105,16 +122,20 @@ def apart(side):
 SWAPPED = {"a": "b", "b": "a", "only_in_a": "only_in_b", "only_in_b": "only_in_a", "before": "after", "after": "before",
            "repeated_in_a": "repeated_in_b", "repeated_in_b": "repeated_in_a", "right_to_wrong": "wrong_to_right",
            "wrong_to_right": "right_to_wrong"}  # fmt: skip
-LISTS = {"setup", "ignored", "not_compared", "scores", "samples", "flips", "shown"}
+TURNED = {"right to wrong": "wrong to right", "wrong to right": "right to wrong"}
+NESTED = {"setup", "ignored", "not_compared", "scores", "samples", "flips", "shown", "waterfalls", "steps", "inference"}
+NESTED |= {"equivalence"}
 
 
 def swapped(value, name=""):
     """Exchange the sides of a comparison, in its JSON form."""
     if isinstance(value, dict) and "verdict" in value:
         return {SWAPPED.get(key, key): swapped(item, key) for key, item in value.items()}
-    if isinstance(value, dict) and name in LISTS:
+    if isinstance(value, dict) and name == "interval":
+        return value | {"low": -value["high"] + 0.0, "high": -value["low"] + 0.0}
+    if isinstance(value, dict) and name in NESTED:
         return {SWAPPED.get(key, key): swapped_field(key, item) for key, item in value.items()}
-    if isinstance(value, list) and name in LISTS:
+    if isinstance(value, list) and name in NESTED:
         return [swapped(item, name) for item in value]
     return value
 
@@ -125,9 +146,13 @@ def swapped_field(key, item):
             return {"added": "removed", "removed": "added"}.get(item, item)
         case "unknown_in" | "saved_in":
             return SWAPPED.get(item, item)
-        case "difference":
+        case "difference" | "share":
             return None if item is None else -item + 0.0
-        case "flips" | "shown":
+        case "turned":
+            return {name: TURNED[turn] for name, turn in item.items()}
+        case "interval":
+            return swapped(item, key)
+        case _ if key in NESTED:
             return swapped(item, key)
         case _:
             return item
@@ -193,7 +218,7 @@ def test_the_order_of_samples_in_the_files_does_not_matter(make, data):
         streams = {}
         for task in side.tasks():
             groups = {}
-            for sample in side.samples(task):
+            for sample in side.streams[task]():
                 groups.setdefault((sample.filter, sample.epoch, type(sample.id), sample.id), []).append(sample)
             order = data.draw(st.permutations(list(groups.values())))
             streams[task] = lambda rows=[row for group in order for row in group]: rows
@@ -212,7 +237,7 @@ def test_a_comparison_can_be_written_read_and_shown(make, data):
     assert canonical.record(canonical.decode(written, Difference)) == written
     for everything in (False, True):
         shown = lines(found, all=everything)
-        assert shown[0].startswith(f"{found.verdict}: ")
+        assert shown[0] == printable(found.headline)
         assert all(line.isprintable() for line in shown)
 
 
@@ -251,7 +276,7 @@ def test_one_changed_stage_of_one_sample_is_found_and_attributed_to_exactly_it(m
     (task,) = compare(make.side(rows), make.side(planted)).samples
 
     assert (task.compared, task.identical, task.differing) == (len(rows), len(rows) - 1, 1)
-    assert task.changed == {stage: 1}
+    assert task.changed == task.first == {stage: 1}
     assert [(change.id, change.changed) for change in task.shown] == [(rows[at].id, [stage])]
     assert type(task.shown[0].id) is type(rows[at].id)
 

@@ -14,6 +14,7 @@ from reprokit.bundle.results import Metric
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import NotScored
 from reprokit.diff.compare import compare
+from reprokit.diff.difference import Asked
 
 
 def only(a, b, **more):
@@ -48,7 +49,10 @@ def test_repeated_samples_are_counted_and_compared_in_their_order(make):
 
     assert (task.repeated_in_a, task.repeated_in_b) == (2, 1)
     assert (task.compared, task.identical, task.only_in_a) == (2, 1, 1)
-    assert [(change.occurrence, change.a.answer, change.b.answer) for change in task.shown] == [(2, "y", "x")]
+    assert [(change.occurrence, change.a.answer, change.b and change.b.answer) for change in task.shown] == [
+        (2, "y", "x"),
+        (3, "y", None),
+    ]
 
 
 def test_repeated_text_ids_are_counted_too(make):
@@ -132,12 +136,12 @@ def test_changed_scores_are_quoted_first_and_whole_and_no_more_than_asked_for(ma
     a = make.side([make.sample(number) for number in range(50)])
     rows = [make.sample(number, response=long, acc=0 if number in {30, 40} else 1) for number in range(50)]
 
-    task = only(a, make.side(reversed(rows)), shown=4)
+    task = only(a, make.side(reversed(rows)), asked=Asked(shown=4))
 
     assert [change.id for change in task.shown] == [30, 40, 0, 1]
     assert task.shown[0].b.responses == [long]
     assert task.differing == 50
-    assert only(a, make.side(rows), shown=0).shown == []
+    assert only(a, make.side(rows), asked=Asked(shown=0)).shown == []
     assert len(only(a, make.side(rows)).shown) == 20
 
 
@@ -161,19 +165,24 @@ MEASURE = """
 import resource, sys
 from types import SimpleNamespace
 from reprokit.bundle.sample import Sample
-from reprokit.diff.samples.pairing import pair_samples
+from reprokit.bundle import canonical
+from reprokit.diff.difference import Asked
+from reprokit.diff.samples.comparing import PairedTask, compare_samples
 
 def many(count):
     for number in range(count):
-        yield Sample(task="toy", id=number, prompt="Question: " + "word " * 40 + str(number),
-                     responses=[f"answer {number}"], scores={"acc": float(number % 2)})
+        yield canonical.line(Sample(task="toy", id=number, prompt="Question: " + "word " * 40 + str(number),
+                     responses=[f"answer {number}"], scores={"acc": float(number % 2)}))
 
 def side(count):
-    return SimpleNamespace(results=SimpleNamespace(metrics=[]), tasks=lambda: ["toy"], samples=lambda task: many(count))
+    return SimpleNamespace(
+        results=SimpleNamespace(metrics=[]), record=SimpleNamespace(harness=SimpleNamespace(name="toy")),
+        tasks=lambda: ["toy"], lines=lambda task: many(count),
+    )
 
 count = int(sys.argv[1])
-task = pair_samples(side(count), side(count), "toy", shown=20)
-print(task.identical, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+task = compare_samples(side(count), side(count), PairedTask(a="toy", b="toy"), Asked())
+print(task.counts.identical, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 

@@ -3,148 +3,20 @@
 from __future__ import annotations
 
 import msgspec
-import pytest
 
 from reprokit.bundle.environment import Package
-from reprokit.bundle.record import Harness, Input, Output, Subject, SubjectPart
+from reprokit.bundle.record import Harness, Subject, SubjectPart
 from reprokit.bundle.source import LeftOut
-from reprokit.bundle.values import SecretSlot, Unknown
-from reprokit.diff.compare import compare
+from reprokit.bundle.values import Unknown
+from reprokit.diff.setup.comparing import compare_set_ups
 
 
 def changes(a, b):
-    return [(c.area, c.name, c.kind, c.before, c.after) for c in compare(a, b).setup]
+    return [(c.area, c.name, c.kind, c.before, c.after) for c in compare_set_ups(a, b).whole.changes]
 
 
 def ignored(a, b):
-    return {(i.area, i.name): i.rules for i in compare(a, b).ignored}
-
-
-# --- the command -------------------------------------------------------------------------------------------------------
-
-
-def argv_changes(make, before, after, **more):
-    a, b = (make.side(record=make.record(argv, **more)) for argv in (before, after))
-    return [(c.name, c.kind, c.before, c.after) for c in compare(a, b).setup]
-
-
-def test_a_changed_option_is_one_change_of_that_option(make):
-    assert argv_changes(make, ["p", "--limit", "4", "--log_samples"], ["p", "--limit", "5", "--log_samples"]) == [
-        ("--limit", "changed", "4", "5")
-    ]
-
-
-def test_an_option_spelled_with_an_equals_sign_is_the_same_option(make):
-    assert argv_changes(make, ["p", "--limit=4"], ["p", "--limit", "5"]) == [("--limit", "changed", "4", "5")]
-    assert argv_changes(make, ["p", "--limit=4"], ["p", "--limit", "4"]) == []
-
-
-def test_added_and_removed_options_do_not_shift_the_others(make):
-    found = argv_changes(make, ["p", "run", "--a", "1", "--b", "2"], ["p", "run", "--b", "2", "--c"])
-
-    assert found == [("--a", "removed", "1", None), ("--c", "added", None, True)]
-
-
-def test_other_options_are_not_said_to_stand_in_another_order(make):
-    assert (
-        ignored(make.side(record=make.record(["p", "--a"])), make.side(record=make.record(["p", "--b", "--a"]))) == {}
-    )
-
-
-def test_a_repeated_option_is_compared_repeat_by_repeat(make):
-    assert argv_changes(make, ["p", "-x", "1", "-x", "2"], ["p", "-x", "1", "-x", "3"]) == [
-        ("-x (2)", "changed", "2", "3")
-    ]
-
-
-def test_a_negative_number_is_a_value_and_no_option(make):
-    assert argv_changes(make, ["p", "--offset", "-1"], ["p", "--offset", "-2"]) == [("--offset", "changed", "-1", "-2")]
-
-
-def test_the_order_of_options_is_noise_and_the_order_of_their_values_is_not(make):
-    one, other = ["p", "--a", "1", "--b", "2", "3"], ["p", "--b", "2", "3", "--a", "1"]
-    a, b = make.side(record=make.record(one)), make.side(record=make.record(other))
-
-    assert changes(a, b) == []
-    assert ignored(a, b) == {("invocation", "order of options"): ["order"]}
-    assert argv_changes(make, ["p", "--b", "2", "3"], ["p", "--b", "3", "2"]) == [
-        ("--b", "changed", ["2", "3"], ["3", "2"])
-    ]
-
-
-def test_a_subcommand_counts(make):
-    assert argv_changes(make, ["lm_eval", "run"], ["lm_eval", "validate"]) == [
-        ("argument 1", "changed", "run", "validate")
-    ]
-
-
-@pytest.mark.parametrize("spelling", ["apart", "joined"])
-def test_output_paths_are_noise(make, spelling):
-    def side(path):
-        argv = ["p", "--output_path", path] if spelling == "apart" else ["p", f"--output_path={path}"]
-        prefix = "" if spelling == "apart" else "--output_path="
-        output = Output(path=path, argument=len(argv) - 1, prefix=prefix)
-        return make.side(record=make.record(argv, outputs=[output], claims={"config": {"where": path}}))
-
-    a, b = side("out"), side("/tmp/workspace/outputs/out")
-
-    assert changes(a, b) == []
-    assert ignored(a, b) == {("invocation", "--output_path"): ["output"], ("claims", "config.where"): ["output"]}
-
-
-def test_an_output_path_that_only_one_command_names_is_noise(make):
-    output = Output(path="/tmp/out", argument=2)
-    a = make.side(record=make.record(["p"]))
-    b = make.side(record=make.record(["p", "--output_path", "/tmp/out"], outputs=[output]))
-
-    assert changes(a, b) == []
-    assert ("invocation", "--output_path") in ignored(a, b)
-
-
-def test_a_place_that_only_one_side_knows_to_be_an_output_is_no_noise(make):
-    a = make.side(record=make.record(["p", "--dir", "/x"], outputs=[Output(path="/x", argument=2)]))
-    b = make.side(record=make.record(["p", "--dir", "/y"]))
-
-    assert changes(a, b) == [("invocation", "--dir", "changed", "/x", "/y")]
-
-
-def test_another_model_in_the_folder_of_the_outputs_is_no_noise(make):
-    def side(folder):
-        argv = ["p", "--model", f"{folder}/model", "--output_path", folder]
-        return make.side(record=make.record(argv, outputs=[Output(path=folder, argument=4)]))
-
-    assert changes(side("/runs/one"), side("/runs/two")) == [
-        ("invocation", "--model", "changed", "/runs/one/model", "/runs/two/model")
-    ]
-
-
-def test_the_same_program_in_another_environment_is_noise(make):
-    a = make.side(record=make.record(["/home/ada/venv/bin/python3.11", "-m", "lm_eval"]))
-    b = make.side(record=make.record(["python", "-m", "lm_eval"]))
-
-    assert changes(a, b) == []
-    assert ignored(a, b) == {("invocation", "program"): ["program"]}
-
-
-def test_another_program_is_a_change(make):
-    assert argv_changes(make, ["lm_eval"], ["lmms_eval"]) == [("program", "changed", "lm_eval", "lmms_eval")]
-
-
-def test_a_secret_is_compared_by_the_name_of_its_slot(make):
-    def side(slot):
-        return make.side(record=make.record(["p", "--key", ["k=", SecretSlot(secret=slot)]]))
-
-    assert changes(side("ONE"), side("ONE")) == []
-    assert changes(side("ONE"), side("TWO")) == [("invocation", "--key", "changed", "k=<secret ONE>", "k=<secret TWO>")]
-
-
-def test_another_file_behind_the_same_argument_is_a_change(make):
-    def side(digit):
-        item = Input(path="data.jsonl", argument=1, kind="file", inside=False, digest="sha256:" + digit * 64)
-        return make.side(record=make.record(["p", "data.jsonl"], invocation={"inputs": [item]}))
-
-    assert changes(side("1"), side("1")) == []
-    assert [(c[0], c[1]) for c in changes(side("1"), side("2"))] == [("inputs", "data.jsonl")]
+    return {(i.area, i.name): i.rules for i in compare_set_ups(a, b).whole.ignored}
 
 
 # --- source ------------------------------------------------------------------------------------------------------------
@@ -155,9 +27,9 @@ def test_another_commit_and_tree_are_changes_of_the_checkout(make):
     b = make.side(sources=[make.source(commit="e" * 40, tree="f" * 40, dirty=True)])
 
     assert [(c[1], c[3], c[4]) for c in changes(a, b)] == [
+        ("my-evals, tree", "d" * 40, "f" * 40),
         ("my-evals, commit", "c" * 40, "e" * 40),
         ("my-evals, dirty", False, True),
-        ("my-evals, tree", "d" * 40, "f" * 40),
     ]
 
 
@@ -222,7 +94,7 @@ def test_the_same_version_with_other_files_is_told_as_such(make):
         package = Package(name="torch", version="2.1", record_digest="sha256:" + digit * 64)
         return make.side(environment=make.environment(packages=[package]))
 
-    (change,) = compare(side("1"), side("2")).setup
+    (change,) = compare_set_ups(side("1"), side("2")).whole.changes
 
     assert (change.name, change.note) == ("torch, files", "same version, other files")
 
@@ -264,9 +136,9 @@ def test_python_platform_and_hardware_are_compared_and_names_of_one_machine_are_
 
     assert [(c[0], c[1]) for c in found] == [
         ("python", "version"),
-        ("platform", "kernel"),
         ("hardware", "gpus.0.index"),
         ("hardware", "gpus.0.name"),
+        ("platform", "kernel"),
     ]
     assert changes(make.side(environment=other), make.side(environment=third)) == []
 
@@ -281,17 +153,36 @@ def test_another_container_image_is_a_change_and_another_container_is_not(make):
 
 
 def test_revisions_of_models_datasets_and_cache_files_are_compared(make):
-    def side(revision):
+    def side(revision, read):
         part = SubjectPart(name="toy-org/data", revision=revision, learnt_from="cache")
-        path = f"/home/ada/.cache/huggingface/hub/datasets--toy-org--data/snapshots/{revision}/x.parquet"
+        path = f"/home/ada/.cache/huggingface/hub/datasets--toy-org--data/snapshots/{read}/x.parquet"
         return make.side(
             record=make.record(subject=Subject(datasets=[part])), environment=make.environment(loaded_from_cache=[path])
         )
 
-    assert [(c[0], c[1]) for c in changes(side("1" * 40), side("2" * 40))] == [
-        ("datasets", "toy-org/data"),
-        ("loaded from cache", "datasets toy-org/data"),
-    ]
+    one, two, three = "1" * 40, "2" * 40, "3" * 40
+    data, read = ("datasets", "toy-org/data"), ("loaded from cache", "datasets toy-org/data")
+    assert [c[:2] for c in changes(side(one, one), side(two, two))] == [data]
+    assert [c[:2] for c in changes(side(one, one), side(two, three))] == [data, read]
+    assert [c[:2] for c in changes(side(one, one), side(one, two))] == [read]
+
+
+def test_gpus_that_could_not_be_listed_are_not_compared(make):
+    def side(gpus):
+        return make.side(environment=make.environment(hardware={"cpu": "Toy CPU", "gpus": gpus}))
+
+    found = compare_set_ups(side([{"index": "0", "name": "H200"}]), side({"unknown": "no answer in time"})).whole
+
+    assert found.changes == ()
+    assert [(n.name, n.unknown_in, n.reason) for n in found.not_compared] == [("gpus", "b", "no answer in time")]
+
+
+def test_other_members_of_the_samples_that_scores_were_read_from_are_a_change(make):
+    def side(member):
+        harness = Harness(name="script", version="1", version_from="claim", fields={"response": [member]})
+        return make.side(record=make.record(harness=harness))
+
+    assert [c[:2] for c in changes(side("answer"), side("text"))] == [("harness", "field response")]
 
 
 def test_datasets_of_one_name_are_told_apart_by_their_tasks(make):
@@ -330,9 +221,9 @@ def test_keys_with_dots_are_not_mixed_up_with_nesting(make):
 
 def test_claims_of_different_harnesses_are_not_held_against_each_other(make):
     other = Harness(name="lmms_eval", version="0.7.3", version_from="claim", claims={"x": 1})
-    found = compare(make.side(), make.side(record=make.record(harness=other)))
+    found = compare_set_ups(make.side(), make.side(record=make.record(harness=other))).whole
 
-    assert {(c.area, c.name) for c in found.setup} == {("harness", "name"), ("harness", "version")}
+    assert {(c.area, c.name) for c in found.changes} == {("harness", "name"), ("harness", "version")}
     assert "claims" in {item.area for item in found.not_compared}
 
 
@@ -368,12 +259,11 @@ def test_what_one_side_does_not_know_is_no_change(make):
         learnt_from="nothing", interpreter=None, packages=unknown, platform=None, hardware=None
     )
 
-    found = compare(make.side(), make.side(record=blind, environment=environment, sources=[]))
+    found = compare_set_ups(make.side(), make.side(record=blind, environment=environment, sources=[])).whole
 
-    assert found.setup == []
+    assert found.changes == ()
     assert {item.unknown_in for item in found.not_compared} == {"b"}
     assert {item.area for item in found.not_compared} >= {"invocation", "source", "packages", "python", "hardware"}
-    assert found.verdict == "same results"
 
 
 def test_an_environment_that_nobody_recorded_is_not_compared(make):
@@ -382,7 +272,7 @@ def test_an_environment_that_nobody_recorded_is_not_compared(make):
         record=a.record, results=a.results, environment=None, sources=a.sources, streams=a.streams, identity="x"
     )
 
-    found = compare(a, b)
+    found = compare_set_ups(a, b).whole
 
-    assert found.setup == []
+    assert found.changes == ()
     assert {item.area for item in found.not_compared} >= {"packages", "python", "hardware"}

@@ -13,7 +13,8 @@ from reprokit.bundle.results import Metric, Task
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import SCHEMA, Difference
 from reprokit.diff.shown.legible import number, printable, quoted, shorten, shorten_both
-from reprokit.diff.shown.text import WIDTH, lines
+from reprokit.diff.shown.text import lines
+from reprokit.diff.shown.words import WIDTH
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from reprokit.bundle.results import Metric
 from reprokit.bundle.values import NotScored, Unknown
 from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
-from reprokit.diff.difference import exit_code
 from reprokit.diff.shown.text import lines
+from reprokit.diff.verdict import exit_code
 
 
 def rows(make, **changes):
@@ -55,13 +55,14 @@ def test_a_changed_score_is_a_difference(make):
     assert why == "1 of 1 scores differ: `toy` acc"
 
 
-def test_changed_responses_under_the_same_scores_are_a_difference_and_identical_scores(make):
+def test_changed_responses_under_the_same_scores_are_told_and_no_difference_of_scores(make):
     b = make.side([make.sample(0, response="other"), *rows(make)[1:]])
 
     verdict, reason, code, agreed, why = came_to(make.side(), b)
 
-    assert (verdict, code, agreed) == ("different", 1, "identical scores")
-    assert reason == "scores equal, 1 of 4 samples differ"
+    assert (verdict, code, agreed) == ("same scores", 0, "identical scores")
+    assert reason == "1 response differs"
+    assert lines(compare(make.side(), b))[0] == "same scores, 1 response differs"
     assert why == "all scores are equal (1), but samples of `toy` differ"
 
 

@@ -1,51 +1,27 @@
-"""A sample in little space: what it takes to tell whether two samples are the same, and where they part."""
+"""Two samples, held against each other stage by stage; and a sample in little space, while it waits for its partner."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from reprokit.bundle import canonical
-from reprokit.bundle.sample import Sample
-from reprokit.bundle.values import Json, NotScored, Score, not_finite
-from reprokit.diff.difference import Stage
+from reprokit.bundle.values import NotScored, Score, not_finite
+from reprokit.diff.difference import STAGES, Origin, Stage
+from reprokit.diff.samples.keys import Key
+from reprokit.diff.samples.scanning import Scanned, is_said
 
 _WIDTH = 12
-_UNKNOWN = bytes(_WIDTH)
-_PAGE = 6
+_ABSENT = bytes(_WIDTH)
 
-Order: TypeAlias = tuple[bool, str, bool, int, str, int, int]
+Piece: TypeAlias = Raw | bytes | str | None
+Pieces: TypeAlias = tuple[Piece, ...]
 
-
-class Key(NamedTuple):
-    """What says which sample it is within a task: the id as typed, the repeat, the answer extraction.
-
-    `occurrence` is 1, and more for lines of the same file that say the same in all else.
-    """
-
-    filter: str | None
-    id: int | str
-    epoch: int
-    occurrence: int
-
-
-class Fingerprint(Struct, frozen=True, kw_only=True, gc=False):
-    """One sample, reduced.
-
-    `pieces` holds, in fixed places of 12 bytes each, digests of: document digest, document, media, prompt digest,
-    prompt, target digest, target, responses, answer. A piece of zeros stands for what was not saved.
-    """
-
-    key: Key
-    pieces: bytes
-    scores: dict[str, Score]
-
-
-# The pieces that speak for each stage.
+# The pieces that speak for each stage: document digest, document, media; prompt digest, prompt; target digest, target;
+# responses; answer.
 _PIECES: dict[Stage, tuple[int, ...]] = {
     "document": (0, 1, 2),
     "prompt": (3, 4),
@@ -53,92 +29,107 @@ _PIECES: dict[Stage, tuple[int, ...]] = {
     "response": (7,),
     "answer": (8,),
 }
-_SPANS = {stage: slice(pieces[0] * _WIDTH, (pieces[-1] + 1) * _WIDTH) for stage, pieces in _PIECES.items()}
 
 
-def order(key: Key) -> Order:
-    """Give a key a place among all keys, whatever the types of their ids."""
-    number, text = (0, key.id) if isinstance(key.id, str) else (key.id, "")
-    return key.filter is not None, key.filter or "", isinstance(key.id, str), number, text, key.epoch, key.occurrence
+class Reduced(Struct, frozen=True, kw_only=True, gc=False):
+    """A sample to be compared.
 
-
-class Occurrences:
-    """Numbers the lines of a file that have the same key, from 1.
-
-    Whole-number ids, as most harnesses have, cost a few bits each when they are dense; text ids 16 bytes and their
-    place in a set.
+    `pieces` holds what is said of the stages, `None` for what was not saved. `grouping` is what the sample may share
+    with others.
     """
 
-    def __init__(self) -> None:
-        self._pages: dict[tuple[str | None, int, int], int] = {}
-        self._texts: set[bytes] = set()
-        self._again: dict[tuple[str | None, int | str, int], int] = {}
-
-    @property
-    def repeated(self) -> int:
-        """How many lines had the key of an earlier one."""
-        return sum(number - 1 for number in self._again.values())
-
-    def number(self, sample: Sample) -> int:
-        """Note a line and give its number among those of the same key."""
-        if self._is_new(sample):
-            return 1
-        key = (sample.filter, sample.id, sample.epoch)
-        self._again[key] = self._again.get(key, 1) + 1
-        return self._again[key]
-
-    def _is_new(self, sample: Sample) -> bool:
-        if isinstance(sample.id, str):
-            digest = _digest([sample.filter, sample.id, sample.epoch], width=16)
-            new = digest not in self._texts
-            self._texts.add(digest)
-            return new
-        page, bit = (sample.filter, sample.epoch, sample.id >> _PAGE), 1 << (sample.id & (1 << _PAGE) - 1)
-        seen = self._pages.get(page, 0)
-        self._pages[page] = seen | bit
-        return not seen & bit
+    key: Key
+    id: int | str
+    pieces: Pieces
+    scores: dict[str, Score]
+    grouping: tuple[int | None, ...] = ()
 
 
-def _digest(value: Json, width: int = _WIDTH) -> bytes:
-    return hashlib.sha256(canonical.line(value)).digest()[:width]
+class Waiting(Struct, frozen=True, kw_only=True, gc=False):
+    """A sample that waits for its partner, in a few hundred bytes.
+
+    `pieces` are digests of 12 bytes, one after the other, zeros for what was not saved; nothing is kept of any text.
+    """
+
+    key: Key
+    id: int | str
+    pieces: bytes
+    metrics: tuple[str, ...]
+    scores: tuple[Score, ...]
+    grouping: tuple[int | None, ...]
 
 
-def _piece(value: Json) -> bytes:
-    return _UNKNOWN if value is None else _digest(value)
-
-
-def _piece_or(digest: str | None, value: Json) -> bytes:
-    """Reduce a value, or take the digest that stands for it in a bundle without the samples' content."""
-    return _piece(value) if digest is None else bytes.fromhex(digest.removeprefix("sha256:"))[:_WIDTH]
-
-
-def _media(sample: Sample) -> list[str] | None:
-    """List the digests of a sample's pictures and sounds; `None` unless all are known."""
+def _media(sample: Scanned) -> bytes | None:
+    """Reduce the digests of a sample's pictures and sounds; `None` unless all are known."""
+    if not sample.media:
+        return None
     digests = [medium.digest for medium in sample.media if isinstance(medium.digest, str)]
-    return digests if digests and len(digests) == len(sample.media) else None
+    return _shortened(canonical.line(digests)) if len(digests) == len(sample.media) else None
 
 
-def fingerprint(sample: Sample, occurrence: int) -> Fingerprint:
-    """Reduce a sample. Nothing of its texts is kept."""
-    pieces = (
-        _piece(sample.document_digest),
-        _piece(sample.document),
-        _piece(_media(sample)),
-        _piece(sample.prompt_digest),
-        _piece(sample.prompt),
-        _piece(sample.target_digest),
-        _piece(sample.target),
-        _piece_or(sample.responses_digest, sample.responses or None),
-        _piece_or(sample.answer_digest, sample.answer),
+def _shortened(value: bytes) -> bytes:
+    return hashlib.sha256(value).digest()[:_WIDTH]
+
+
+def _of_digest(digest: str) -> bytes:
+    return bytes.fromhex(digest.removeprefix("sha256:"))[:_WIDTH]
+
+
+def _or_digest(value: Raw, digest: str | None) -> Piece:
+    """Give what was said, or the digest that stands for it in a bundle without the samples' content."""
+    if digest is not None:
+        return _of_digest(digest)
+    return value if is_said(value) else None
+
+
+def pieces_of(sample: Scanned) -> Pieces:
+    """List what a sample says of its stages."""
+    return (
+        sample.document_digest,
+        sample.document if is_said(sample.document) else None,
+        _media(sample),
+        sample.prompt_digest,
+        sample.prompt if is_said(sample.prompt) else None,
+        sample.target_digest,
+        sample.target if is_said(sample.target) else None,
+        _or_digest(sample.responses, sample.responses_digest),
+        _or_digest(sample.answer, sample.answer_digest),
     )
-    return Fingerprint(
-        key=Key(sample.filter, sample.id, sample.epoch, occurrence), pieces=b"".join(pieces), scores=sample.scores
+
+
+def _reduced_piece(piece: Piece) -> bytes | None:
+    match piece:
+        case Raw():
+            return _shortened(bytes(piece))
+        case str():
+            return _of_digest(piece)
+        case _:
+            return piece
+
+
+def set_aside(sample: Reduced, metrics: dict[tuple[str, ...], tuple[str, ...]]) -> Waiting:
+    """Reduce a sample that has to wait. `metrics` keeps one copy of the names that many samples have in common."""
+    names = tuple(sample.scores)
+    return Waiting(
+        key=sample.key,
+        id=sample.id,
+        pieces=b"".join(_reduced_piece(piece) or _ABSENT for piece in sample.pieces),
+        metrics=metrics.setdefault(names, names),
+        scores=tuple(sample.scores.values()),
+        grouping=sample.grouping,
     )
 
 
-def fingerprints(samples: Iterable[Sample], occurrences: Occurrences) -> Iterator[Fingerprint]:
-    """Reduce a stream of samples, numbering repeated ones."""
-    return (fingerprint(sample, occurrences.number(sample)) for sample in samples)
+def taken_up(sample: Waiting) -> Reduced:
+    """Bring back a sample whose partner has come, or has not."""
+    packed = (sample.pieces[at : at + _WIDTH] for at in range(0, len(sample.pieces), _WIDTH))
+    return Reduced(
+        key=sample.key,
+        id=sample.id,
+        pieces=tuple(None if piece == _ABSENT else piece for piece in packed),
+        scores=dict(zip(sample.metrics, sample.scores, strict=True)),
+        grouping=sample.grouping,
+    )
 
 
 class Comparison(NamedTuple):
@@ -153,11 +144,6 @@ class Comparison(NamedTuple):
     known_by_one: tuple[Stage, ...]
 
 
-def _known(one: Fingerprint, piece: int) -> bytes | None:
-    found = one.pieces[piece * _WIDTH : (piece + 1) * _WIDTH]
-    return None if found == _UNKNOWN else found
-
-
 def same_score(one: Score, other: Score) -> bool:
     """Tell whether two scores are exactly equal; what was not scored is equal for the same reason only."""
     return plain(one) == plain(other)
@@ -170,7 +156,9 @@ def plain(score: Score) -> Score:
 
 def same_scores(one: dict[str, Score], other: dict[str, Score]) -> bool:
     """Tell whether two samples got the same marks under the same metrics."""
-    return one.keys() == other.keys() and all(same_score(mark, other[name]) for name, mark in one.items())
+    return one == other or (
+        one.keys() == other.keys() and all(same_score(mark, other[name]) for name, mark in one.items())
+    )
 
 
 def is_number(score: Score) -> bool:
@@ -178,29 +166,57 @@ def is_number(score: Score) -> bool:
     return not isinstance(plain(score), NotScored)
 
 
-def _compare_stage(one: Fingerprint, other: Fingerprint, stage: Stage) -> bool | None:
+def _same_piece(one: Piece, other: Piece) -> bool:
+    if type(one) is type(other):
+        return one == other
+    return _reduced_piece(one) == _reduced_piece(other)
+
+
+def _compare_stage(one: Pieces, other: Pieces, stage: Stage) -> bool | None:
     """Tell whether a stage is the same; `None` when the two have no piece of it in common."""
-    pairs = [(_known(one, piece), _known(other, piece)) for piece in _PIECES[stage]]
-    shared = [left == right for left, right in pairs if left is not None and right is not None]
-    return all(shared) if shared else None
+    known = False
+    for piece in _PIECES[stage]:
+        left, right = one[piece], other[piece]
+        if left is not None and right is not None:
+            known = True
+            if not _same_piece(left, right):
+                return False
+    return True if known else None
 
 
-def _saved(one: Fingerprint, stage: Stage) -> bool:
-    return any(one.pieces[_SPANS[stage]])
+def _saved(pieces: Pieces, stage: Stage) -> bool:
+    return any(pieces[piece] is not None for piece in _PIECES[stage])
 
 
-def compare(one: Fingerprint, other: Fingerprint) -> Comparison:
+def compare(one: Reduced, other: Reduced) -> Comparison:
     """Compare two samples stage by stage.
 
     A stage differs when any piece that both sides have differs. It is unknown when they have no piece in common.
     """
-    scored: tuple[Stage, ...] = () if same_scores(one.scores, other.scores) else ("score",)
-    if one.pieces == other.pieces:
-        return Comparison(scored, tuple(stage for stage in _PIECES if not _saved(one, stage)), ())
-    outcomes = {stage: _compare_stage(one, other, stage) for stage in _PIECES}
-    unknown = tuple(stage for stage, outcome in outcomes.items() if outcome is None)
-    return Comparison(
-        changed=(*(stage for stage, outcome in outcomes.items() if outcome is False), *scored),
-        unknown=unknown,
-        known_by_one=tuple(stage for stage in unknown if _saved(one, stage) or _saved(other, stage)),
-    )
+    changed: list[Stage] = []
+    unknown: list[Stage] = []
+    left, right = one.pieces, other.pieces
+    for stage in _PIECES:
+        outcome = _compare_stage(left, right, stage)
+        if outcome is None:
+            unknown.append(stage)
+        elif not outcome:
+            changed.append(stage)
+    if not same_scores(one.scores, other.scores):
+        changed.append("score")
+    known_by_one = [stage for stage in unknown if _saved(left, stage) or _saved(right, stage)]
+    return Comparison(tuple(changed), tuple(unknown), tuple(known_by_one))
+
+
+def origin(comparison: Comparison) -> Origin | None:
+    """Name where two samples begin to differ; `None` when nothing that is known of them does.
+
+    A score that differs under responses which nobody can compare may come from the model as well as from the scoring:
+    unless the extracted answers are known to be the same, its origin is unknown.
+    """
+    if not comparison.changed:
+        return None
+    first = min(comparison.changed, key=STAGES.index)
+    if first == "score" and {"response", "answer"} <= set(comparison.unknown):
+        return "unknown"
+    return first

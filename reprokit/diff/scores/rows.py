@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import NotScored, Score
-from reprokit.diff.difference import Mark, ScoreRow
+from reprokit.diff.difference import Mark, ScoreRow, Spelled
 from reprokit.diff.samples.fingerprint import plain, same_score
 from reprokit.diff.setup.facts import same
 
 Row = tuple[str, bool, str, str, bool, int]
 
 
-def _key(metric: Metric, number: int) -> Row:
-    return metric.task, metric.group, metric.metric, metric.filter or "", metric.filter is not None, number
+@dataclass(frozen=True, kw_only=True)
+class Naming:
+    """How a's and b's names of tasks and filters go together.
+
+    `tasks` names, for a task of b, a's; `filter_of` gives, for a's name of a task and a filter of b, a's filter.
+    """
+
+    tasks: dict[str, str]
+    filter_of: Callable[[str, str | None], str | None]
 
 
-def _rows(metrics: Iterable[Metric]) -> dict[Row, Metric]:
-    """Key each metric; one that a harness reports twice (two reducers of one scorer) gets a number."""
+def _key(task: str, filter_: str | None, metric: Metric, number: int) -> Row:
+    return task, metric.group, metric.metric, filter_ or "", filter_ is not None, number
+
+
+def _rows(metrics: Iterable[Metric], naming: Naming | None) -> dict[Row, Metric]:
+    """Key each metric by a's names; one that a harness reports twice (two reducers of one scorer) gets a number."""
     keyed: dict[Row, Metric] = {}
     for metric in metrics:
+        task, filter_ = metric.task, metric.filter
+        if naming is not None:
+            task = naming.tasks.get(task, task)
+            filter_ = naming.filter_of(task, filter_)
         number = 1
-        while (key := _key(metric, number)) in keyed:
+        while (key := _key(task, filter_, metric, number)) in keyed:
             number += 1
         keyed[key] = metric
     return keyed
@@ -58,9 +74,16 @@ def subtract(after: Score, before: Score) -> float | None:
     return difference if math.isfinite(difference) else None
 
 
+def _in_b(key: Row, after: Metric | None) -> Spelled | None:
+    filter_ = key[3] if key[4] else None
+    if after is None or (after.task, after.filter) == (key[0], filter_):
+        return None
+    return Spelled(task=after.task, metric=after.metric, filter=after.filter)
+
+
 def _row(key: Row, before: Metric | None, after: Metric | None) -> ScoreRow:
     a, b = _mark(before), _mark(after)
-    senses = {metric.higher_is_better for metric in (before, after) if metric is not None}
+    senses = {metric.higher_is_better for metric in (before, after) if metric is not None} - {None}
     difference: float | None = None
     reason: str | None = "only one of them has it"
     equal = False
@@ -72,6 +95,7 @@ def _row(key: Row, before: Metric | None, after: Metric | None) -> ScoreRow:
         task=key[0],
         metric=key[2],
         filter=key[3] if key[4] else None,
+        in_b=_in_b(key, after),
         group=key[1],
         higher_is_better=senses.pop() if len(senses) == 1 else None,
         a=a,
@@ -82,12 +106,12 @@ def _row(key: Row, before: Metric | None, after: Metric | None) -> ScoreRow:
     )
 
 
-def compare_scores(a: Results, b: Results) -> list[ScoreRow]:
+def score_rows(a: Results, b: Results, naming: Naming) -> list[ScoreRow]:
     """Put the metrics of two runs side by side, by task, then metric and filter; those of groups follow a task's own.
 
     A metric that only one side has is a row with a null on the other.
     """
-    before, after = _rows(a.metrics), _rows(b.metrics)
+    before, after = _rows(a.metrics, None), _rows(b.metrics, naming)
     return [_row(key, before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())]
 
 

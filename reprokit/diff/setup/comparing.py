@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reprokit.bundle.record import Record, SubjectPart
+from reprokit.bundle.record import Record
 from reprokit.bundle.results import Task
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
@@ -15,7 +14,9 @@ from reprokit.diff.setup.checkouts import source_facts
 from reprokit.diff.setup.facts import WHOLE_AREA, Fact, Weighed, combine, flatten, table, weigh
 from reprokit.diff.setup.invocation import ORDER, invocation_facts
 from reprokit.diff.setup.places import Places, pair_sources, places
+from reprokit.diff.setup.retold import without_retold
 from reprokit.diff.setup.software import environment_facts
+from reprokit.diff.setup.subject import subject_facts
 from reprokit.diff.side import Side
 
 _OTHER_HARNESS = Unknown(unknown="the harnesses differ, and each has its own words")
@@ -49,7 +50,7 @@ def compare_set_ups(a: Side, b: Side) -> SetUps:
     where = (first.places, second.places)
     tasks = _tasks(a, b, where)
     whole = weigh(_facts(first, second), _facts(second, first), where)
-    return SetUps(whole=_without_mere_order(combine([whole, *tasks.values()])), tasks=tasks)
+    return SetUps(whole=_without_mere_order(without_retold(combine([whole, *tasks.values()]))), tasks=tasks)
 
 
 def _facts(half: _Half, other: _Half) -> Iterator[Fact]:
@@ -61,10 +62,13 @@ def _facts(half: _Half, other: _Half) -> Iterator[Fact]:
     yield from table("launcher", record.run.launcher)
     yield Fact(area="harness", name="name", value=record.harness.name)
     yield Fact(area="harness", name="version", value=record.harness.version)
+    yield from table("harness", record.harness.fields, "field ")
     yield from _claims(record, opposite, sources_known=bool(half.side.sources and other.side.sources))
     yield from (Fact(area="tasks", name=task.name, value="evaluated") for task in half.side.results.tasks)
-    yield from _subject("models", record.subject.models, opposite.subject.models, half.places)
-    yield from _subject("datasets", record.subject.datasets, opposite.subject.datasets, half.places)
+    yield from subject_facts("models", record.subject.models, opposite.subject.models, (half.places, other.places))
+    yield from subject_facts(
+        "datasets", record.subject.datasets, opposite.subject.datasets, (half.places, other.places)
+    )
     if isinstance(record.sources, Unknown):
         yield Fact(area="source", name=WHOLE_AREA, value=record.sources)
     else:
@@ -95,30 +99,6 @@ def _claims(record: Record, opposite: Record, *, sources_known: bool) -> Iterato
             yield Fact(area="claims", name=name, value=value, rule=noise.GIT_CLAIM, dispensable=True)
         elif name:
             yield Fact(area="claims", name=name, value=value)
-
-
-def _subject(area: str, parts: list[SubjectPart], others: list[SubjectPart], where: Places) -> Iterator[Fact]:
-    repeated = {name for side in (parts, others) for name, count in Counter(p.name for p in side).items() if count > 1}
-    for part in parts:
-        # A model's name may be the path of its folder; the same folder in another checkout is the same model's.
-        name, _ = where.named(part.name)
-        if part.name in repeated:
-            # Such as `json`, the name of all datasets that are files: told apart by the tasks that use them.
-            name = f"{name} for {', '.join(part.tasks)}"
-        yield Fact(area=area, name=name, value=part.revision)
-        yield from table(area, part.extra, f"{name}, ")
-        yield from _content(area, name, part)
-
-
-def _content(area: str, name: str, part: SubjectPart) -> Iterator[Fact]:
-    """Tell what a model or dataset was by its bytes. When files were written and a server was asked is noise."""
-    for file in part.files:
-        if file.digest is not None:
-            yield Fact(area=area, name=f"{name}, file {file.path}", value=file.digest)
-    for text in part.texts:
-        yield Fact(area=area, name=f"{name}, {text.kind} of {text.file or text.learnt_from}", value=text.digest)
-    if part.server is not None:
-        yield Fact(area=area, name=f"{name}, server version", value=part.server.version)
 
 
 def _definition(task: Task, *, other_harness: bool) -> Iterator[Fact]:

@@ -10,7 +10,7 @@ from typing import Literal
 from reprokit.bundle import canonical
 from reprokit.bundle.values import Json, Unknown
 from reprokit.diff.difference import Change, Ignored, Kind, NotCompared
-from reprokit.diff.setup import noise
+from reprokit.diff.setup import effects, noise
 from reprokit.diff.setup.places import Places
 
 WHOLE_AREA = "*"
@@ -211,9 +211,10 @@ def _weigh(
     if rules is not None:
         return _ignored(key, before, after, rules)
     note = next((fact.note for fact in (before, after) if fact and fact.note), None)
-    return Change(
+    change = Change(
         area=key[0], name=key[1], kind=_kind(before, after), before=_value(before), after=_value(after), note=note
     )
+    return effects.judged(change)
 
 
 def _hidden_by_unknown(key: tuple[str, str], a: Table, b: Table) -> bool:
@@ -227,10 +228,15 @@ def _order(key: tuple[str, str]) -> tuple[int, str, str]:
     return AREAS.index(area) if area in AREAS else len(AREAS), area, name
 
 
+def _ranked(changes: Iterable[Change]) -> tuple[Change, ...]:
+    return tuple(sorted(changes, key=lambda change: (effects.rank(change), _order((change.area, change.name)))))
+
+
 def weigh(a: Iterable[Fact], b: Iterable[Fact], places: tuple[Places, Places]) -> Weighed:
     """Weigh the facts of two sides: what changed, what is noise, what at least one side does not know.
 
-    An area of which one side says `Unknown` under the name `*` is not compared at all.
+    Changes come with their effect, the most likely to move a score first, and then in the order of the areas. An area
+    of which one side says `Unknown` under the name `*` is not compared at all.
     """
     before, after = _keyed(a), _keyed(b)
     found: dict[tuple[str, str], Found] = {}
@@ -245,17 +251,17 @@ def weigh(a: Iterable[Fact], b: Iterable[Fact], places: tuple[Places, Places]) -
         if outcome is not None:
             found[key] = outcome
     return Weighed(
-        changes=tuple(item for item in found.values() if isinstance(item, Change)),
+        changes=_ranked(item for item in found.values() if isinstance(item, Change)),
         ignored=tuple(item for item in found.values() if isinstance(item, Ignored)),
         not_compared=tuple(item for item in found.values() if isinstance(item, NotCompared)),
     )
 
 
 def combine(parts: Iterable[Weighed]) -> Weighed:
-    """Put several outcomes into one, areas in their order."""
+    """Put several outcomes into one, in the order that each of them has."""
     whole = list(parts)
     return Weighed(
-        changes=tuple(sorted((c for part in whole for c in part.changes), key=lambda c: _order((c.area, c.name)))),
+        changes=_ranked(change for part in whole for change in part.changes),
         ignored=tuple(sorted((i for part in whole for i in part.ignored), key=lambda i: _order((i.area, i.name)))),
         not_compared=tuple(
             sorted((n for part in whole for n in part.not_compared), key=lambda n: _order((n.area, n.name)))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from reprokit.bundle.record import Invocation
@@ -18,6 +18,26 @@ _AREA = "invocation"
 _OUTPUT = "<output>"
 _FLAG = re.compile(r"--?[A-Za-z_].*", re.DOTALL)
 _PYTHON = re.compile(r"python[0-9.]*")
+_HARNESSES = frozenset({"lm_eval", "lm-eval", "lmms_eval", "lmms-eval"})
+# What lm-eval and lmms-eval call the same options; in lm-eval `-m` was what `-M` is now.
+_LONG = {
+    "-C": "--config",
+    "-E": "--samples",
+    "-L": "--limit",
+    "-M": "--model",
+    "-a": "--model_args",
+    "-b": "--batch_size",
+    "-c": "--use_cache",
+    "-f": "--num_fewshot",
+    "-m": "--model",
+    "-n": "--repeats",
+    "-o": "--output_path",
+    "-s": "--log_samples",
+    "-t": "--tasks",
+    "-v": "--verbosity",
+    "-w": "--write_out",
+    "-x": "--predict_only",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +97,21 @@ def units(arguments: list[str], alike: list[str]) -> Iterator[Unit]:
         yield Unit(name=name, values=tuple(values), alike=tuple(forms))
 
 
+def _long_names(program: list[str], found: Iterable[Unit]) -> Iterator[Unit]:
+    """Give the options of a harness by their long names, so that `-b 4` and `--batch_size 4` are the same.
+
+    What stands before the harness's own name belongs to what starts it: `srun -n 4 -t 10 lm_eval -t toy`.
+    """
+    inside = _names_a_harness(program)
+    for unit in found:
+        yield replace(unit, name=_LONG.get(unit.name, unit.name)) if inside else unit
+        inside = inside or _names_a_harness(unit.values)
+
+
+def _names_a_harness(values: Iterable[str]) -> bool:
+    return any(PurePosixPath(value).name in _HARNESSES for value in values)
+
+
 def _shown(values: tuple[str, ...]) -> Json:
     """Show an option's values as one JSON value: `true` when it stands alone."""
     if not values:
@@ -103,7 +138,7 @@ def _arguments(invocation: Invocation) -> Iterator[Fact]:
     if arguments:
         yield _program(invocation, arguments[0])
     names = []
-    for unit in units(arguments[1:], alike[1:]):
+    for unit in _long_names(arguments[:1], units(arguments[1:], alike[1:])):
         is_output = unit.alike == (_OUTPUT,)
         rule = noise.OUTPUT if _OUTPUT in unit.alike else None
         yield Fact(

@@ -36,6 +36,8 @@ ORDER = "order"
 EDITABLE = "editable"
 GIT_CLAIM = "git claim"
 PROBE = "probe"
+RETOLD = "retold"
+FOLLOWS = "follows"
 
 REASONS: dict[str, str] = {
     PLACE: "where a checkout, an environment or a working directory lies does not change what is in it",
@@ -45,6 +47,8 @@ REASONS: dict[str, str] = {
     EDITABLE: "an editable install lists paths, not code; its checkout is compared",
     GIT_CLAIM: "the harness's short note of a commit; the checkouts themselves are compared",
     PROBE: "reprokit's own, put there to observe the run",
+    RETOLD: "says again, with the same values on both sides, what another change of the set-up says",
+    FOLLOWS: "follows from another change of the set-up, which is told",
     "time": "when it ran and how long it took",
     "address": "where an object lay in memory",
     "id": "names one run or one process",

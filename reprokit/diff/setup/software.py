@@ -10,7 +10,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from reprokit.bundle.environment import Environment, Interpreter, Package
-from reprokit.bundle.values import Unknown
+from reprokit.bundle.values import Json, Unknown
 from reprokit.diff.setup import noise
 from reprokit.diff.setup.facts import WHOLE_AREA, Fact, table
 
@@ -29,7 +29,7 @@ def environment_facts(environment: Environment | None, other: Environment | None
     yield from _packages(environment, {} if other is None else _by_name(other))
     yield from _python(environment)
     yield from _seen_inside(environment)
-    yield from _machine(environment)
+    yield from _machine(environment, other)
 
 
 def _by_name(environment: Environment) -> dict[str, list[Package]]:
@@ -115,9 +115,23 @@ def _seen_inside(environment: Environment) -> Iterator[Fact]:
         yield Fact(area="loaded from cache", name=name, value=single[0] if len(single) == 1 else single)
 
 
-def _machine(environment: Environment) -> Iterator[Fact]:
-    for area, value in (("platform", environment.platform), ("hardware", environment.hardware)):
+def _machine(environment: Environment, other: Environment | None) -> Iterator[Fact]:
+    hardware = environment.hardware
+    unknown = _no_gpus(hardware) or _no_gpus(other.hardware if other else None)
+    if unknown is not None and hardware is not None:
+        # A list of GPUs on one side and the reason why there is none on the other are no facts to hold together.
+        gpus = _no_gpus(hardware) or hardware.get("gpus")
+        yield Fact(area="hardware", name="gpus", value=gpus)
+        hardware = {name: value for name, value in hardware.items() if name != "gpus"}
+    for area, value in (("platform", environment.platform), ("hardware", hardware)):
         if value is None:
             yield Fact(area=area, name=WHOLE_AREA, value=Unknown(unknown="not recorded"))
         yield from table(area, value)
     yield from table("container", environment.container)
+
+
+def _no_gpus(hardware: dict[str, Json] | None) -> Unknown | None:
+    """Give the reason why the GPUs of a machine are not known, if they are not."""
+    gpus = hardware.get("gpus") if hardware else None
+    reason = gpus.get("unknown") if isinstance(gpus, dict) else None
+    return Unknown(unknown=reason) if isinstance(reason, str) else None

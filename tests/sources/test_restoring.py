@@ -18,7 +18,7 @@ from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
 from reprokit.errors import ExitCode, FixityError, InputMissingError, InvalidRecordError, ReprokitError, UsageError
 from reprokit.probes.source.checkout import Caps, ObservedSource, observe, tree_of
-from reprokit.reproduce.checkout import restore, whence
+from reprokit.sources.restoring import restore, whence
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 NOWHERE = "1234567890123456789012345678901234567890"

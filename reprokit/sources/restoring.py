@@ -6,7 +6,6 @@ no hook, filter or submodule is run, and nothing reaches the working directory b
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,17 +14,14 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from reprokit import git
-from reprokit.bundle import compression
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
-from reprokit.errors import FixityError, InputMissingError, InvalidRecordError, UsageError
+from reprokit.errors import InputMissingError, UsageError
 from reprokit.git import GitError, GitMissingError
+from reprokit.sources import rebuilding
+from reprokit.sources.rebuilding import has, initialise, run, short
+from reprokit.sources.trees import refuse_endless
 
-_OBJECT_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-_SHA256_DIGITS = 64
-_SHORT = 12
-_LONGEST_HEADER_LINE = 4096
-_BUNDLE_SIGNATURE = re.compile(rb"# v[23] git bundle\n")
 _INDEX_OF_COMMIT = "index-of-commit"
 # The files of the patch hold the bytes that lay on disk: no conversion may touch them again.
 _AS_IT_LIES = "* -text -ident !eol !filter !working-tree-encoding\n"
@@ -66,23 +62,21 @@ def restore(
         FixityError: what came out is not the recorded tree.
         GitError: git failed otherwise.
     """
-    _refuse_malformed(source)
+    rebuilding.refuse_malformed(source)
     places = list(_places(source, origin))
     if destination.is_symlink() or (destination.exists() and not destination.is_dir()):
         raise UsageError(f"`{destination}` is not a folder", hint="name a folder that does not exist yet")
     if destination.exists() and any(destination.iterdir()):
         raise UsageError(f"`{destination}` is not empty", hint="name a folder that does not exist yet")
-    if source.dirty and patch is None:
-        hint = "`left_out` in the source record may say why it is not in the bundle"
-        raise InputMissingError(f"the patch of the source `{source.name}` is missing", hint=hint)
+    rebuilding.require_patch(source, patch)
     destination.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{destination.name}-", dir=destination.parent) as folder:
         clone = Path(folder).resolve() / "clone"
         clone.mkdir()
-        _initialise(clone, source)
+        initialise(clone, source)
         if source.commit is not None:
-            _bring(clone, source, _plain(git_bundle, folder), places)
-        _build_index(clone, source, _plain(patch, folder))
+            _bring(clone, source, git_bundle and rebuilding.plain(git_bundle, Path(folder) / "git-bundle"), places)
+        _build_index(clone, source, patch and rebuilding.plain(patch, Path(folder) / "patch"))
         _write_files(clone, source)
         if destination.exists():
             destination.rmdir()
@@ -101,24 +95,18 @@ def whence(source: Source, *, git_bundle: Path | None, origin: str | Path | None
     likely = [place for place in places if _may_have(place, source)]
     if git_bundle is not None:
         return "the git bundle that was captured" + (
-            f", on top of {places[0]}" if places and _is_thin(git_bundle) else ""
+            f", on top of {places[0]}" if places and rebuilding.prerequisites(git_bundle) else ""
         )
     if likely:
         return str(likely[0])
     hint = "name a clone that has it" if origin is None else f"`{origin}` does not have it"
-    return Unknown(unknown=f"the commit {source.commit[:_SHORT]} is on no remote that is recorded; {hint}")
+    return Unknown(unknown=f"the commit {short(source.commit)} is on no remote that is recorded; {hint}")
 
 
 def _may_have(place: _Place, source: Source) -> bool:
     if place.transport == "file":
         return _is_in(Path(place.address), source.commit or "")
     return place.name is None or source.on_remote
-
-
-def _refuse_malformed(source: Source) -> None:
-    for what, name in (("commit", source.commit), ("tree", source.tree)):
-        if name is not None and not _OBJECT_NAME.fullmatch(name):
-            raise InvalidRecordError(f"the source `{source.name}` names a {what} that is none: `{name}`")
 
 
 def _places(source: Source, origin: str | Path | None) -> Iterator[_Place]:
@@ -152,26 +140,6 @@ def _is_in(path: Path, commit: str) -> bool:
         return False
 
 
-def _is_thin(git_bundle: Path) -> bool:
-    """Tell whether a git bundle builds on commits it does not hold: its header lists them with a `-`."""
-    with compression.open_stored(git_bundle) as file:
-        if not _BUNDLE_SIGNATURE.fullmatch(file.readline(_LONGEST_HEADER_LINE)):
-            return False
-        while line := file.readline(_LONGEST_HEADER_LINE):
-            if not line.startswith(b"@"):
-                return line.startswith(b"-")
-    return False
-
-
-def _run(clone: Path, *arguments: str | Path, stdin: bytes = b"", transports: Sequence[str] = ()) -> bytes:
-    return git.run(arguments, directory=clone, stdin=stdin, timeout=None, isolated=True, transports=transports)
-
-
-def _initialise(clone: Path, source: Source) -> None:
-    kind = "sha256" if len(source.tree) == _SHA256_DIGITS else "sha1"
-    _run(clone, "init", "--quiet", "--template=", "--initial-branch=main", f"--object-format={kind}")
-
-
 def _bring(clone: Path, source: Source, git_bundle: Path | None, places: Sequence[_Place]) -> None:
     """Bring the commit into the clone, from the first place that has it."""
     commit = source.commit or ""
@@ -184,42 +152,22 @@ def _bring(clone: Path, source: Source, git_bundle: Path | None, places: Sequenc
         except GitError as error:
             tried.append(f"{place}: {error.message}")
             continue
-        if _has(clone, commit) or (git_bundle is not None and _unbundle(clone, git_bundle, commit, tried)):
+        if has(clone, commit) or (git_bundle is not None and _unbundle(clone, git_bundle, commit, tried)):
             _remember(clone, place, commit)
             return
         tried.append(f"{place} does not have it")
     told = "; ".join(tried) or "it was on no remote, and no git bundle was captured"
     hint = "name a clone that has it: `--source DIR` or `--source ADDRESS`"
-    raise InputMissingError(f"the commit {commit[:_SHORT]} of `{source.name}` is not to be had: {told}", hint=hint)
-
-
-def _plain(path: Path | None, folder: str) -> Path | None:
-    """Uncompress a stored file into a folder; one that is not compressed stays where it is."""
-    if path is None or path.suffix != compression.SUFFIX:
-        return path.absolute() if path else None
-    plain = Path(folder) / path.stem
-    with compression.open_stored(path) as stored, plain.open("wb") as file:
-        shutil.copyfileobj(stored, file)
-    return plain
-
-
-def _has(clone: Path, commit: str) -> bool:
-    asked = ["cat-file", "-e", f"{commit}^{{commit}}"]
-    try:
-        return git.answer(asked, directory=clone, isolated=True) is not None
-    except GitError as error:
-        if error.status is None:
-            raise
-        return False
+    raise InputMissingError(f"the commit {short(commit)} of `{source.name}` is not to be had: {told}", hint=hint)
 
 
 def _unbundle(clone: Path, git_bundle: Path, commit: str, tried: list[str]) -> bool:
     try:
-        _run(clone, "bundle", "unbundle", git_bundle)
+        run(clone, "bundle", "unbundle", git_bundle)
     except GitError as error:
         tried.append(f"the git bundle that was captured: {error.message}")
         return False
-    if not _has(clone, commit):
+    if not has(clone, commit):
         tried.append("the git bundle that was captured does not have it")
         return False
     return True
@@ -231,11 +179,11 @@ def _fetch(clone: Path, place: _Place, commit: str) -> None:
     tags, branches = "+refs/tags/*:refs/tags/*", "+refs/heads/*:refs/fetched/*"
     transports = [place.transport]
     try:
-        _run(clone, *fetch, "--end-of-options", place.address, commit, tags, transports=transports)
+        run(clone, *fetch, "--end-of-options", place.address, commit, tags, transports=transports)
     except GitMissingError:
         raise
     except GitError:
-        _run(clone, *fetch, "--end-of-options", place.address, branches, tags, transports=transports)
+        run(clone, *fetch, "--end-of-options", place.address, branches, tags, transports=transports)
 
 
 def _remember(clone: Path, place: _Place, commit: str) -> None:
@@ -243,45 +191,28 @@ def _remember(clone: Path, place: _Place, commit: str) -> None:
     reference = f"refs/remotes/{place.name}/captured"
     if place.name is None or git.answer(["check-ref-format", reference], directory=clone, isolated=True) is None:
         return
-    _run(clone, "update-ref", reference, commit)
-    _run(clone, "config", "--local", f"remote.{place.name}.url", place.address)
+    run(clone, "update-ref", reference, commit)
+    run(clone, "config", "--local", f"remote.{place.name}.url", place.address)
 
 
 def _build_index(clone: Path, source: Source, patch: Path | None) -> None:
-    """Make the recorded tree in the index; git refuses paths and patches that lead out of the checkout.
-
-    The entries are listed rather than read as a tree, so that `write-tree` builds the tree from them. Otherwise it
-    would repeat the name of the tree that was read, though a malformed one may not hold what its entries say.
-    """
+    """Make the recorded tree in the index, and put the commit's own beside it."""
     if source.commit is not None:
-        entries = _run(clone, "ls-tree", "-r", "-z", "--full-tree", source.commit)
-        _run(clone, "update-index", "-z", "--index-info", stdin=entries)
-        _run(clone, "update-ref", "--no-deref", "HEAD", source.commit)
-        _run(clone, "update-index", "--force-write-index")  # without an entry that git accepts there is none yet
+        refuse_endless(clone, source.commit)
+        rebuilding.read_commit(clone, source.commit)
+        run(clone, "update-ref", "--no-deref", "HEAD", source.commit)
         shutil.copyfile(clone / ".git" / "index", clone / ".git" / _INDEX_OF_COMMIT)
     if patch is not None:
-        try:
-            _run(clone, "apply", "--cached", "--whitespace=nowarn", "--end-of-options", patch)
-        except GitMissingError:
-            raise
-        except GitError as error:
-            hint = "do not use this bundle, or restore it from another copy"
-            raise InvalidRecordError(f"the patch of `{source.name}` is refused: {error.message}", hint=hint) from error
-    tree = _run(clone, "write-tree").decode("ascii").strip()
-    if tree != source.tree:
-        what = "commit and patch give" if patch else "the commit has"
-        hint = "the bundle is damaged, or its record does not tell the truth"
-        raise FixityError(
-            f"`{source.name}` is not the tree that was captured: {what} {tree}, not {source.tree}", hint=hint
-        )
+        rebuilding.apply(clone, patch, whose=f"`{source.name}`")
+    rebuilding.require_tree(clone, source, patched=patch is not None)
 
 
 def _write_files(clone: Path, source: Source) -> None:
     """Write the files: those of the patch as they lay, the others as a clone of the commit would hold them."""
-    base = source.commit or _run(clone, "hash-object", "-t", "tree", "--stdin").decode("ascii").strip()
+    base = source.commit or run(clone, "hash-object", "-t", "tree", "--stdin").decode("ascii").strip()
     listing = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--diff-filter=d", "--ignore-submodules=none"]
-    patched = set(_run(clone, *listing, f"{base}^{{tree}}", source.tree).split(b"\0"))
-    committed = set(_run(clone, "ls-files", "-z").split(b"\0")) - patched
+    patched = set(run(clone, *listing, f"{base}^{{tree}}", source.tree).split(b"\0"))
+    committed = set(run(clone, "ls-files", "-z").split(b"\0")) - patched
     if source.commit is not None:
         # With the index of the commit, its own attributes hold and not those that the patch brings.
         of_commit = clone / ".git" / _INDEX_OF_COMMIT

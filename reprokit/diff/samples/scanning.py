@@ -1,0 +1,78 @@
+"""A file of samples, line by line, with no more decoded than a comparison looks at.
+
+The texts of a sample stay bytes. Lines of samples are canonical JSON, so that equal values are equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw, Struct
+
+from reprokit.bundle.sample import Medium, Sample
+from reprokit.bundle.values import Score
+from reprokit.diff.side import Side
+from reprokit.errors import InvalidRecordError
+
+_NOTHING = Raw()
+NULL = Raw(b"null")
+_NONE_SAID = Raw(b"[]")
+
+
+class Scanned(Struct, frozen=True, kw_only=True, gc=False):
+    """One sample as its line holds it: `Raw` members are JSON that was not looked into."""
+
+    id: int | str
+    epoch: int = 1
+    filter: str | None = None
+    document: Raw = _NOTHING
+    document_digest: str | None = None
+    prompt: Raw = _NOTHING
+    prompt_digest: str | None = None
+    media: list[Medium] = []
+    target: Raw = _NOTHING
+    target_digest: str | None = None
+    responses: Raw = _NONE_SAID
+    responses_digest: str | None = None
+    answer: Raw = _NOTHING
+    answer_digest: str | None = None
+    scores: dict[str, Score] = {}
+    extra: Raw = _NOTHING
+
+
+_scanned = msgspec.json.Decoder(Scanned)
+_whole = msgspec.json.Decoder(Sample)
+
+
+def is_said(value: Raw) -> bool:
+    """Tell whether a member holds anything."""
+    return value not in (_NOTHING, NULL, _NONE_SAID)
+
+
+def scan(side: Side, task: str) -> Iterator[Scanned]:
+    """Stream the samples of a task, reduced to what is compared; nothing when the side saved none.
+
+    Raises:
+        InvalidRecordError: a line does not follow the schema.
+    """
+    for number, line in enumerate(side.lines(task) if task in side.tasks() else (), start=1):
+        try:
+            yield _scanned.decode(line)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidRecordError(
+                f"samples of `{task}` in `{side.info.bundle_id}`, line {number}: {error}",
+                hint="`reprokit validate` lists all that is wrong; restore the bundle from another copy",
+            ) from error
+
+
+def whole(line: bytes) -> Sample:
+    """Decode a line in full.
+
+    Raises:
+        InvalidRecordError: it does not follow the schema.
+    """
+    try:
+        return _whole.decode(line)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRecordError(f"a line of samples: {error}", hint="`reprokit validate` says which") from error

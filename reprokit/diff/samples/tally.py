@@ -1,0 +1,169 @@
+"""The counts of a task while its samples stream by, and which of them are worth showing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reprokit.bundle.values import Score
+from reprokit.diff.difference import Flips, MatchedBy, Origin, Stage, Turn
+from reprokit.diff.samples.choosing import Candidate, Condition
+from reprokit.diff.samples.columns import Columns
+from reprokit.diff.samples.fingerprint import Comparison, Reduced, compare, is_number, origin
+from reprokit.diff.samples.keys import Key, Order, order
+from reprokit.diff.samples.matching import is_by_document
+
+_BINARY = (0, 1)
+_OF_THE_MODEL = frozenset({"response", "answer"})
+
+
+class Noted(NamedTuple):
+    """A sample that is to be shown, by what it takes to find it again."""
+
+    rank: int
+    order: Order
+    key: Key
+    changed: tuple[Stage, ...]
+    first: Origin
+    turned: dict[str, Turn]
+
+
+@dataclass(kw_only=True)
+class _Metric:
+    """A metric while it is tallied: whether all its values are right or wrong, and how many turned."""
+
+    binary: bool = True
+    to_one: int = 0
+    to_zero: int = 0
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """The counts of one task."""
+
+    most_shown: int
+    wanted: Condition
+    lower_is_better: frozenset[str]
+    compared: int = 0
+    identical: int = 0
+    differing: int = 0
+    only_in_a: int = 0
+    only_in_b: int = 0
+    unanswered: int = 0
+    same_score: int = 0
+    chosen: int = 0
+    changed: Counter[str] = field(default_factory=Counter)
+    first: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    known_by_one: Counter[str] = field(default_factory=Counter)
+    matched_by: Counter[MatchedBy] = field(default_factory=Counter)
+    columns: dict[str | None, Columns] = field(default_factory=dict)
+    _metrics: dict[tuple[str | None, str], _Metric] = field(default_factory=dict)
+    _noted: list[Noted] = field(default_factory=list)
+
+    def add(self, one: Reduced | None, other: Reduced | None) -> None:
+        """Count a pair, or a sample without a partner."""
+        if one is not None and other is not None:
+            self._compared(one, other)
+        elif one is not None:
+            self._alone(one, in_a=True)
+        elif other is not None:
+            self._alone(other, in_a=False)
+
+    def _of(self, filter_: str | None) -> Columns:
+        columns = self.columns.get(filter_)
+        if columns is None:
+            columns = self.columns[filter_] = Columns()
+        return columns
+
+    def _alone(self, sample: Reduced, *, in_a: bool) -> None:
+        self.only_in_a += in_a
+        self.only_in_b += not in_a
+        self._of(sample.key.filter).add_alone(sample.scores, in_a=in_a)
+        candidate = Candidate(sample.id, sample.id, (), "other samples", frozenset(), "a" if in_a else "b")
+        self._note(3, sample, candidate, {})
+
+    def _compared(self, one: Reduced, other: Reduced) -> None:
+        outcome = compare(one, other)
+        first = origin(outcome)
+        self.compared += 1
+        self.matched_by["document" if is_by_document(one.key) else "id"] += 1
+        self.identical += not outcome.changed and not outcome.known_by_one
+        if outcome.unknown:
+            self.unanswered += {"response", "answer"} <= set(outcome.unknown)
+            self.unknown.update(outcome.unknown)
+            self.known_by_one.update(outcome.known_by_one)
+        self._of(one.key.filter).add(one, other, first)
+        turned = self._turned(one, other, same="score" not in outcome.changed)
+        if first is not None:
+            self._differs(one, other, outcome, first, turned)
+
+    def _differs(
+        self, one: Reduced, other: Reduced, outcome: Comparison, first: Origin, turned: dict[str, Turn]
+    ) -> None:
+        self.differing += 1
+        self.same_score += "score" not in outcome.changed
+        self.changed.update(outcome.changed)
+        self.first[first] += 1
+        rank = 0 if turned else 1 if "score" in outcome.changed else 2 if _OF_THE_MODEL & set(outcome.changed) else 4
+        candidate = Candidate(one.id, other.id, outcome.changed, first, frozenset(turned.values()), None)
+        self._note(rank, one, candidate, turned)
+
+    def _turned(self, one: Reduced, other: Reduced, *, same: bool) -> dict[str, Turn]:
+        turned: dict[str, Turn] = {}
+        for name, before in one.scores.items():
+            if name not in other.scores:
+                continue
+            after = other.scores[name]
+            metric = self._metric(one.key.filter, name)
+            metric.binary = metric.binary and all(mark in _BINARY for mark in (before, after) if is_number(mark))
+            if not same and (turn := self._turn(name, before, after)) is not None:
+                metric.to_one += after == 1
+                metric.to_zero += after == 0
+                turned[name] = turn
+        return turned
+
+    def _metric(self, filter_: str | None, name: str) -> _Metric:
+        metric = self._metrics.get((filter_, name))
+        if metric is None:
+            metric = self._metrics[filter_, name] = _Metric()
+        return metric
+
+    def _turn(self, name: str, before: Score, after: Score) -> Turn | None:
+        if not (is_number(before) and is_number(after)) or before == after:
+            return None
+        if before not in _BINARY or after not in _BINARY:
+            return None
+        return "wrong to right" if (after == 1) != (name in self.lower_is_better) else "right to wrong"
+
+    def _note(self, rank: int, sample: Reduced, candidate: Candidate, turned: dict[str, Turn]) -> None:
+        """Keep the samples most worth a look, in an order that does not depend on the files' own."""
+        if not self.wanted(candidate):
+            return
+        self.chosen += 1
+        key = sample.key
+        place = order(key.filter, key.id, key.epoch, key.occurrence)
+        self._noted.append(Noted(rank, place, key, candidate.changed, candidate.first, turned))
+        if len(self._noted) > 2 * self.most_shown + 64:
+            self._noted = self.noted()
+
+    def noted(self) -> list[Noted]:
+        """List the samples to be shown, most worth a look first."""
+        return sorted(self._noted, key=lambda noted: noted[:2])[: self.most_shown]
+
+    def is_binary(self, filter_: str | None, metric: str) -> bool:
+        """Tell whether a metric gave nothing but 0 and 1 to the samples that both sides have."""
+        found = self._metrics.get((filter_, metric))
+        return found is not None and found.binary
+
+    def flips(self) -> list[Flips]:
+        """Count the samples that turned, for each metric that only says right or wrong."""
+        flips: list[Flips] = []
+        for (filter_, name), counts in sorted(self._metrics.items(), key=lambda item: (item[0][0] or "", item[0][1])):
+            if counts.binary and (counts.to_one or counts.to_zero):
+                lost, won = counts.to_zero, counts.to_one
+                if name in self.lower_is_better:
+                    lost, won = won, lost
+                flips.append(Flips(metric=name, filter=filter_, right_to_wrong=lost, wrong_to_right=won))
+        return flips

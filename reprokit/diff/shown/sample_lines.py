@@ -1,0 +1,139 @@
+"""The samples of a comparison, as lines of a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reprokit.bundle.values import Json
+from reprokit.diff.difference import Asked, Flips, Said, SampleChange, Stage, TaskSamples
+from reprokit.diff.shown.legible import number, printable, quoted, shorten, shorten_both
+from reprokit.diff.shown.text_changes import changed_lines
+from reprokit.diff.shown.words import ARROW, WIDTH, count
+
+_MOST_SAMPLES = 5
+_NAME = 34
+_ABSENT = "absent"
+
+
+def sample_lines(tasks: list[TaskSamples], asked: Asked, *, everything: bool) -> Iterator[str]:
+    """Write how many samples are the same, and quote some that are not."""
+    if not tasks:
+        return
+    compared, identical = (sum(task.compared for task in tasks), sum(task.identical for task in tasks))
+    others = compared - identical - sum(task.differing for task in tasks)
+    yield f"samples: {identical} of {compared} identical" + (f", {others} equal in what both saved" if others else "")
+    # Who asks for certain samples wants to read them.
+    whole = everything or bool(asked.where)
+    for task in tasks:
+        if _is_worth_a_line(task):
+            yield f"  {shorten(printable(task.task), _NAME)}: {_counts(task)}"
+            yield from (f"    {_flip(flips)}" for flips in task.flips)
+            yield from _shown(task, whole=whole)
+
+
+def _is_worth_a_line(task: TaskSamples) -> bool:
+    apart = task.only_in_a or task.only_in_b or task.repeated_in_a or task.repeated_in_b
+    return bool(task.identical < task.compared or apart)
+
+
+def _counts(task: TaskSamples) -> str:
+    if task.saved_in != "both":
+        return f"{count(task.only_in_a + task.only_in_b, 'sample')} saved by {task.saved_in} only"
+    words = [f"{task.compared} compared"]
+    if task.differing:
+        stages = ", ".join(f"{stage} {number}" for stage, number in task.changed.items())
+        words.append(f"{task.differing} differ ({stages})")
+    if task.known_by_one:
+        stages = ", ".join(f"{stage} {number}" for stage, number in task.known_by_one.items())
+        words.append(f"saved by only one: {stages}")
+    words += [
+        f"{number} {what}"
+        for number, what in (
+            (task.only_in_a, "only in a"),
+            (task.only_in_b, "only in b"),
+            (task.repeated_in_a, "repeated in a"),
+            (task.repeated_in_b, "repeated in b"),
+        )
+        if number
+    ]
+    return ", ".join(words)
+
+
+def _flip(flips: Flips) -> str:
+    name = flips.metric if flips.filter is None else f"{flips.metric} {flips.filter}"
+    return f"{printable(name)}: {flips.right_to_wrong} right → wrong, {flips.wrong_to_right} wrong → right"
+
+
+def _shown(task: TaskSamples, *, whole: bool) -> Iterator[str]:
+    shown = task.shown if whole else task.shown[:_MOST_SAMPLES]
+    for change in shown:
+        yield from _sample(change, whole=whole)
+    if task.chosen > len(shown):
+        rest = count(task.chosen - len(shown), "more sample")
+        yield f"    … and {rest}" + ("" if len(shown) < len(task.shown) else f": `--samples {task.chosen}` shows them")
+
+
+def _title(change: SampleChange) -> str:
+    name = f"id {quoted(change.id)}"
+    if change.id_in_b is not None:
+        name += f" (in b {quoted(change.id_in_b)})"
+    if change.filter is not None:
+        name += f", {change.filter}"
+    if change.epoch > 1:
+        name += f", epoch {change.epoch}"
+    if change.occurrence > 1:
+        name += f", occurrence {change.occurrence}"
+    return shorten(printable(name), WIDTH // 2)
+
+
+def _sample(change: SampleChange, *, whole: bool) -> Iterator[str]:
+    if change.a is None or change.b is None:
+        yield f"    {_title(change)}: only in {'b' if change.a is None else 'a'}"
+        return
+    yield f"    {_title(change)}: {', '.join(change.changed)}"
+    for stage in change.changed:
+        if stage == "score":
+            yield f"      score     {shorten(_marks(change.a, change.b), WIDTH - 16)}"
+        elif not (stage == "answer" and _as_it_came(change.a, change.b)):
+            yield from _stage(stage, said(change.a, stage), said(change.b, stage), whole=whole)
+
+
+def said(side: Said, stage: Stage) -> Json:
+    """Give what a side saved for a stage other than the score; what lies in a list of one is taken out of it."""
+    match stage:
+        case "document":
+            return side.document
+        case "prompt":
+            return side.prompt
+        case "target":
+            return side.target
+        case "response":
+            return side.responses[0] if len(side.responses) == 1 else side.responses
+        case "answer":
+            return side.answer
+        case "score":
+            return None
+
+
+def _stage(stage: Stage, one: Json, other: Json, *, whole: bool) -> Iterator[str]:
+    if whole and isinstance(one, str) and isinstance(other, str):
+        yield f"      {stage}"
+        yield from (f"        {line}" for line in changed_lines(one, other, width=WIDTH))
+        return
+    half = (WIDTH - len(ARROW) - 18) // 2
+    yield f"      {stage:8}  {ARROW.join(shorten_both(quoted(one), quoted(other), half))}"
+
+
+def _as_it_came(one: Said, other: Said) -> bool:
+    """Tell whether the answers say the same as the responses above them."""
+    return all(quoted(side.responses) == quoted(side.answer) for side in (one, other))
+
+
+def _marks(one: Said, other: Said) -> str:
+    words = []
+    for name in sorted(one.scores.keys() | other.scores.keys()):
+        before, after = one.scores.get(name), other.scores.get(name)
+        if before != after:
+            marks = (_ABSENT if score is None else number(score) for score in (before, after))
+            words.append(f"{printable(name)} {ARROW.join(marks)}")
+    return ", ".join(words)

@@ -1,0 +1,54 @@
+"""Which task of one run is which of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reprokit.diff.difference import Asked
+from reprokit.diff.samples.comparing import PairedTask
+from reprokit.diff.side import Side
+from reprokit.errors import UsageError
+
+
+def _names(side: Side) -> set[str]:
+    return {task.name for task in side.results.tasks} | set(side.tasks())
+
+
+def _known(name: str, names: Iterable[str], whose: str) -> None:
+    if name not in names:
+        there = ", ".join(f"`{each}`" for each in sorted(names)) or "none"
+        raise UsageError(f"{whose} has no task `{name}`", hint=f"its tasks: {there}")
+
+
+def _renamed(asked: Asked, ours: set[str], theirs: set[str]) -> dict[str, str]:
+    for one, other in asked.renamed.items():
+        _known(one, ours, "the first bundle")
+        _known(other, theirs, "the second bundle")
+    if len(set(asked.renamed.values())) < len(asked.renamed):
+        raise UsageError("two tasks of the first bundle are said to be the same one of the second")
+    return dict(asked.renamed)
+
+
+def pair_tasks(a: Side, b: Side, asked: Asked) -> list[PairedTask]:
+    """Pair the tasks of two runs, in the order of a's names; one that only a side has is paired with its own name.
+
+    Tasks are the same when they are called the same, or are said to be. Of two harnesses that have one further task
+    each, these two are thought to be the same one under two names: their samples will tell.
+
+    Raises:
+        UsageError: a task that was named is not there.
+    """
+    ours, theirs = _names(a), _names(b)
+    renamed = _renamed(asked, ours, theirs)
+    one, other = ours - theirs - set(renamed), theirs - ours - set(renamed.values())
+    across = a.record.harness.name != b.record.harness.name
+    if across and not renamed and len(one) == len(other) == 1:
+        renamed = {one.pop(): other.pop()}
+    taken = set(renamed.values())
+    pairs = [PairedTask(a=name, b=renamed.get(name, name)) for name in ours]
+    pairs += [PairedTask(a=name, b=name) for name in theirs - ours - taken]
+    for name in asked.tasks:
+        _known(name, ours | theirs, "neither bundle")
+    wanted = set(asked.tasks)
+    chosen = [pair for pair in pairs if not wanted or pair.a in wanted or pair.b in wanted]
+    return sorted(chosen, key=lambda pair: (pair.a, pair.b))

@@ -1,0 +1,80 @@
+"""Commits that lie in clones on this machine are copied into a repository of ours: no network, and no trust.
+
+Only the object store of a clone is read. None of its settings and no program for its sake takes part, as it would in a
+fetch; and nothing is written there, as git would, where it can, renew the time stamps of objects it comes across.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from reprokit import git
+from reprokit.git import GitError, GitMissingError, GitTimeoutError
+from reprokit.sources.rebuilding import has, run
+
+
+def object_store(directory: Path) -> Path | None:
+    """Find the objects of the repository that a folder lies in; `None` when it is no folder or lies in none.
+
+    Raises:
+        GitMissingError: there is no git program.
+        GitTimeoutError: no time was left.
+    """
+    try:
+        if not directory.is_dir():
+            return None
+        told = git.run(["rev-parse", "--git-common-dir"], directory=directory)
+    except (GitMissingError, GitTimeoutError):
+        raise
+    except (GitError, OSError):
+        return None
+    # An absolute path, or one from the folder that was asked about.
+    return (directory / os.fsdecode(told).removesuffix("\n") / "objects").resolve()
+
+
+def object_stores(clones: Iterable[Path], roots: Iterable[str]) -> Iterator[Path]:
+    """Yield where objects may lie: in the clones that the user names, then where records say that checkouts were."""
+    # Two slashes at the start name another machine, where that means anything.
+    recorded = (Path(root) for root in roots if root.startswith("/") and not root.startswith("//"))
+    found: set[Path] = set()
+    for directory in (*clones, *recorded):
+        store = object_store(directory)
+        if store is not None and store not in found:
+            found.add(store)
+            yield store
+
+
+def bring(repository: Path, commit: str, stores: Iterable[Path]) -> bool:
+    """Copy one commit with all its files, and without its history, from the first store that has it.
+
+    Raises:
+        GitError: git failed for another reason than that no store has it.
+    """
+    for store in stores:
+        if _copy(repository, commit, store):
+            with (repository / ".git" / "shallow").open("a") as file:
+                file.write(f"{commit}\n")
+            return True
+    return False
+
+
+def _copy(repository: Path, commit: str, store: Path) -> bool:
+    theirs = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(store)}
+    # What a partial clone lacks was not read by the run, and need not be in what changed.
+    listing = ["rev-list", "--objects", "--no-object-names", "--no-walk", "--missing=allow-any"]
+    try:
+        names = run(repository, *listing, "--end-of-options", commit, variables=theirs)
+        packed = repository / ".git" / "objects" / "pack" / "pack"
+        run(repository, "pack-objects", "--quiet", packed, stdin=names, variables=theirs)
+    except GitError as error:
+        if error.status is None:
+            raise
+        return False
+    return has(repository, commit)
+
+
+def _quoted(path: Path) -> str:
+    # A list of object directories is split at colons, unless an element is quoted.
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
