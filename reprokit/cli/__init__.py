@@ -31,7 +31,7 @@ COMMANDS = {
     "doctor": "Say whether this machine and the archive are fit.",
     "gc": "Remove what no bundle of the archive needs any more.",
     "reproduce": "Rebuild a bundle's run, run it again, and compare.",
-    "diff": "Say what differs between two bundles.",
+    "diff": "Say what differs between two bundles, and whether it matters.",
 }
 
 EPILOG = """\b

@@ -12,7 +12,6 @@ from reprokit.cli.bundles import find_bundle
 from reprokit.cli.options import archive_option, json_option, print_json
 from reprokit.cli.pages import write_page
 from reprokit.diff.code import code_changes
-from reprokit.diff.compare import compare
 from reprokit.diff.difference import Asked
 from reprokit.diff.samples.choosing import CHOICES
 from reprokit.diff.shown.markdown import markdown
@@ -149,6 +148,8 @@ def command(
       reprokit diff main-run pr-run --markdown --fail-on regression
       reprokit diff latest wandb:lab/evals/lm_eval-tiny-gpt2:v3 --json
     """
+    from reprokit.diff.compare import compare  # noqa: PLC0415 - numpy is loaded only to compare
+
     if as_json and as_markdown:
         raise UsageError("`--json` and `--markdown` are two forms of one output", hint="ask for one of them")
     margin, by_metric = _margins(margins)

@@ -10,6 +10,7 @@ from reprokit.bundle.source import Source
 from reprokit.diff.difference import CodeChange, CodeFile
 from reprokit.diff.setup.places import pair_sources
 from reprokit.diff.side import Side
+from reprokit.errors import InvalidRecordError
 from reprokit.sources.between import Between, Carried, between
 
 
@@ -64,4 +65,7 @@ def _carried(side: Side, source: Source | None) -> Carried | str:
 
 
 def _file(bundle: Bundle, path: str | None) -> Path | None:
-    return bundle.stored(path) if path is not None and bundle.has(path) else None
+    try:
+        return bundle.stored(path) if path is not None and bundle.has(path) else None
+    except (InvalidRecordError, OSError):  # it names what cannot be in a bundle
+        return None

@@ -14,16 +14,16 @@ def _names(side: Side) -> set[str]:
     return {task.name for task in side.results.tasks} | set(side.tasks())
 
 
-def _known(name: str, names: Iterable[str], whose: str) -> None:
+def _require(name: str, names: Iterable[str], whose: str) -> None:
     if name not in names:
         there = ", ".join(f"`{each}`" for each in sorted(names)) or "none"
-        raise UsageError(f"{whose} has no task `{name}`", hint=f"its tasks: {there}")
+        raise UsageError(f"there is no task `{name}` in {whose}", hint=f"there are {there}")
 
 
 def _renamed(asked: Asked, ours: set[str], theirs: set[str]) -> dict[str, str]:
     for one, other in asked.renamed.items():
-        _known(one, ours, "the first bundle")
-        _known(other, theirs, "the second bundle")
+        _require(one, ours, "the first bundle")
+        _require(other, theirs, "the second bundle")
     if len(set(asked.renamed.values())) < len(asked.renamed):
         raise UsageError("two tasks of the first bundle are said to be the same one of the second")
     return dict(asked.renamed)
@@ -48,7 +48,7 @@ def pair_tasks(a: Side, b: Side, asked: Asked) -> list[PairedTask]:
     pairs = [PairedTask(a=name, b=renamed.get(name, name)) for name in ours]
     pairs += [PairedTask(a=name, b=name) for name in theirs - ours - taken]
     for name in asked.tasks:
-        _known(name, ours | theirs, "neither bundle")
+        _require(name, ours | theirs, "either bundle")
     wanted = set(asked.tasks)
     chosen = [pair for pair in pairs if not wanted or pair.a in wanted or pair.b in wanted]
     return sorted(chosen, key=lambda pair: (pair.a, pair.b))

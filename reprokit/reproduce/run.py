@@ -22,7 +22,6 @@ from reprokit.bundle.writing import Label
 from reprokit.capture.live import capture_command
 from reprokit.capture.request import Outcome, Request
 from reprokit.diff.agreement import Agreement, agreement
-from reprokit.diff.compare import compare
 from reprokit.diff.difference import Difference
 from reprokit.errors import CaptureError, EvaluationFailedError, FixityError, InputMissingError
 from reprokit.harnesses.script_fields import MEMBERS, choose
@@ -179,6 +178,8 @@ def reproduce(bundle: Bundle, plan: Plan, archive: Archive, terms: Terms) -> Rep
         completed=terms.completed,
     )
     request = _request(bundle, workspace, terms, rebuilt=plan.environment.mode == "rebuild")
+    from reprokit.diff.compare import compare  # noqa: PLC0415 - numpy is loaded only to compare
+
     with talk_on_stderr():
         outcome = capture_command(request, lambda: archive)
     new = _reproduced(outcome, bundle)

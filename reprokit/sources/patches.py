@@ -8,7 +8,7 @@ back to the commit's own file and on from there, which is a patch as well.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +42,11 @@ def compare_patches(repository: Path, before: bytes, after: bytes) -> ComparedPa
     """
     one, other = _by_name(before), _by_name(after)
     differing = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
-    whole = [name for name in differing if _is_known(name, one, other)]
+    whole = {name for name in differing if _is_known(name, one, other)}
     exact = _compare_whole(repository, _only(one, whole), _only(other, whole))
     files, parts = list(exact.files), [exact.patch]
     by_detour = 0
-    for name in (name for name in differing if name not in set(whole)):
+    for name in (name for name in differing if name not in whole):
         way = [*sections.reverse_all(one.get(name, ())), *map(sections.without_content, other.get(name, ()))]
         by_detour += name in one and name in other
         parts.append(sections.text(way))
@@ -62,8 +62,8 @@ def _by_name(patch: bytes) -> dict[bytes, list[Section]]:
     return found
 
 
-def _only(patch: _ByName, names: Iterable[bytes]) -> dict[bytes, Sequence[Section]]:
-    return {name: patch[name] for name in names if name in patch}
+def _only(patch: _ByName, names: Container[bytes]) -> dict[bytes, Sequence[Section]]:
+    return {name: parts for name, parts in patch.items() if name in names}
 
 
 def _is_known(name: bytes, *patches: _ByName) -> bool:

@@ -124,12 +124,12 @@ def test_another_seed_shows_in_set_up_scores_and_flips(reprokit, evaluation, cap
     (evaluation / "answers.py").write_text("OFFSET = 2\n")
     reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", "1", directory=evaluation)
 
-    text = reprokit("diff", captured, "latest", check=1).stdout
-    difference = reprokit.json("diff", captured, "latest", check=1)
+    text = reprokit("diff", captured, "latest").stdout
+    difference = reprokit.json("diff", captured, "latest")
 
-    assert difference["verdict"] == "different"
+    assert difference["verdict"] == "same scores"
     assert {change["area"] for change in difference["setup"]} >= {"invocation", "source"}
-    assert text.splitlines()[0].startswith("different")
+    assert text.splitlines()[0] == "same scores, 4 responses differ, 4 samples scored differently"
     flips = difference["samples"][0]["flips"][0]
     assert (flips["right_to_wrong"], flips["wrong_to_right"]) == (2, 2)
 
@@ -395,17 +395,17 @@ def test_the_same_bundle_is_comparable_with_itself_whatever_it_saved(reprokit, t
     assert "\ncomparable: it is the same bundle\n" in shown
 
 
-def test_changed_code_comes_with_the_commands_that_show_it(reprokit, evaluation, captured, git):
+def test_changed_code_is_shown_as_the_patch_between_the_two_trees(reprokit, evaluation, captured, git):
     (evaluation / "answers.py").write_text("OFFSET = 2\n")
-    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
-
-    shown = reprokit("diff", captured, "latest", check=1).stdout
-
-    command = shown.partition("is shown by\n")[2].strip()
-    seen = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert "< +OFFSET = 1" in seen.stdout
-    assert "> +OFFSET = 2" in seen.stdout
     git(evaluation, "commit", "-qam", "Changed")
     reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
-    assert "\n  git diff " in reprokit("diff", captured, "latest", check=1).stdout
-    assert "is shown by" not in reprokit("diff", "latest~1", "latest", check=None).stdout
+
+    (code,) = reprokit.json("diff", captured, "latest", check=None, directory=evaluation)["code"]
+
+    assert code["learnt_from"] == "trees"
+    assert [file["path"] for file in code["files"]] == ["answers.py"]
+    assert "-OFFSET = 1\n+OFFSET = 2\n" in code["patch"]
+    elsewhere = reprokit("diff", captured, "latest", "--all", check=None).stdout
+    assert f"code of {code['name']}: 1 file changed, +1 -1" in elsewhere
+    assert "    -OFFSET = 1" in elsewhere
+    assert reprokit.json("diff", "latest", "latest")["code"] == []

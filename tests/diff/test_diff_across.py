@@ -129,9 +129,9 @@ def test_tasks_of_other_names_are_the_same_when_that_is_said(harness):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (Asked(renamed={"none": "toy"}), "the first bundle has no task `none`"),
-        (Asked(renamed={"toy": "none"}), "the second bundle has no task `none`"),
-        (Asked(tasks=["none"]), "neither bundle has no task `none`|neither bundle has"),
+        (Asked(renamed={"none": "toy"}), "there is no task `none` in the first bundle"),
+        (Asked(renamed={"toy": "none"}), "there is no task `none` in the second bundle"),
+        (Asked(tasks=["none"]), "there is no task `none` in either bundle"),
     ],
 )
 def test_a_task_that_is_not_there_is_refused_and_the_others_named(make, asked, message):

@@ -26,6 +26,6 @@ def test_a_changed_answer_in_a_bundle_on_disk_is_quoted(make_bundle, samples, tm
 
     found = compare(open_bundle(tmp_path / "one"), open_bundle(tmp_path / "two"))
 
-    assert found.verdict == "different"
+    assert found.headline == "same scores, 1 response differs"
     assert [(change.id, change.changed) for change in found.samples[0].shown] == [(2, ["response"])]
     assert found.samples[0].shown[0].b.responses == ["something else"]

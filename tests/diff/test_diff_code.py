@@ -55,6 +55,15 @@ def test_a_clone_that_is_named_gives_what_no_bundle_carries(two, evaluation):
     assert change.learnt_from == "trees"
 
 
+@pytest.mark.parametrize("path", ["../../secret", "/etc/passwd", "source/nowhere.patch", "x" * 5000])
+def test_a_record_that_names_files_outside_of_its_bundle_gets_none(two, path):
+    two[1].sources[0] = msgspec.structs.replace(two[1].sources[0], patch=path, git_bundle=path)
+    (change,) = code_changes(*two)
+
+    assert change.learnt_from == "nothing"
+    assert change.reason == "in b: the patch of the source `my-evals` is missing"
+
+
 def test_sides_that_have_no_files_are_told_as_such(make):
     source = make.source()
     other = msgspec.structs.replace(source, tree="e" * 40)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reprokit.bundle.environment import Package
 from reprokit.bundle.record import Output
 from reprokit.bundle.results import Task
+from reprokit.diff.compare import compare
 from reprokit.diff.setup import noise
 from reprokit.diff.setup.comparing import compare_set_ups
 from reprokit.diff.setup.facts import AREAS
@@ -88,6 +89,7 @@ def test_a_faithful_reproduction_elsewhere_has_no_change_in_its_set_up(make):
 
     assert found.changes == ()
     assert found.not_compared == ()
+    assert compare(original, again).verdict == "identical"
     assert {"place", "time", "host", "output", "address", "installed", "clone"} <= {
         r for i in found.ignored for r in i.rules
     }

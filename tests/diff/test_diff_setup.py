@@ -8,6 +8,7 @@ from reprokit.bundle.environment import Package
 from reprokit.bundle.record import Harness, Subject, SubjectPart
 from reprokit.bundle.source import LeftOut
 from reprokit.bundle.values import Unknown
+from reprokit.diff.compare import compare
 from reprokit.diff.setup.comparing import compare_set_ups
 
 
@@ -259,11 +260,13 @@ def test_what_one_side_does_not_know_is_no_change(make):
         learnt_from="nothing", interpreter=None, packages=unknown, platform=None, hardware=None
     )
 
-    found = compare_set_ups(make.side(), make.side(record=blind, environment=environment, sources=[])).whole
+    a, b = make.side(), make.side(record=blind, environment=environment, sources=[])
+    found = compare_set_ups(a, b).whole
 
     assert found.changes == ()
     assert {item.unknown_in for item in found.not_compared} == {"b"}
     assert {item.area for item in found.not_compared} >= {"invocation", "source", "packages", "python", "hardware"}
+    assert compare(a, b).verdict == "same results"
 
 
 def test_an_environment_that_nobody_recorded_is_not_compared(make):

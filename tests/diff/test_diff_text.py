@@ -44,14 +44,21 @@ def test_a_page_says_the_verdict_first_and_then_why(two_runs):
         "",
         "partly comparable: 4 samples in common, 1 in only one of them",
         "",
-        "set-up: 2 changes",
-        "  invocation  --limit  4 → 5",
-        "  packages    torch    2.13.0 → 2.14.0",
-        "  ignored as noise: 1 (host 1); `--all` shows them",
-        "",
         "scores: 1 of 1 differ",
-        "  task  metric  filter  a      b          b - a",
-        "  toy   acc             1 ± 0  0.8 ± 0.2  -0.2 worse",
+        "  task  metric  a      b          b - a                95 % interval   p (Holm)",
+        "  toy   acc     1 ± 0  0.8 ± 0.2  -20.0 points, worse  -80.6 to +51.3  1         inconclusive",
+        "  tested by exact McNemar over 4 pairs; `finds`: what would be found with a probability of 80 %",
+        "  1 score: one sample changed: no spread to estimate",
+        "",
+        "where it begins:",
+        "  toy acc: of -20.0 points, -25.0 from the response (1 sample), +5.0 from samples that only one has (1 sample)",
+        "",
+        "set-up: 2 changes, 1 likely to move a score",
+        "  likely: the score is over other samples",
+        "    invocation  --limit  4 → 5",
+        "  possible: brings the kernels, and another release may round differently",
+        "    packages    torch    2.13.0 → 2.14.0",
+        "  ignored as noise: 1 (host 1); `--all` shows them",
         "",
         "samples: 3 of 4 identical",
         "  toy: 4 compared, 1 differ (response 1, answer 1, score 1), 1 only in b",
@@ -59,6 +66,7 @@ def test_a_page_says_the_verdict_first_and_then_why(two_runs):
         "    id 3: response, answer, score",
         '      response  "r3" → "no"',
         "      score     acc 1 → 0",
+        "    id 4: only in b",
     ]
 
 
@@ -101,7 +109,7 @@ def test_long_lists_are_cut_and_say_so(make):
     found = compare(side("1"), side("2"))
     short, whole = lines(found), lines(found, all=True)
 
-    assert "  packages  … and 28 more: `--all` shows them" in short
+    assert "  possible: … 28 more, `--all` shows them" in short
     assert "  … and 36 more: `--all` shows them" in short
     assert "    … and 25 more samples" in short
     assert sum(line.lstrip().startswith("packages") for line in whole) == 40

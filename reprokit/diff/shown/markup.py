@@ -19,7 +19,7 @@ _WORD = re.compile(
     r"""[("']?[+±-]?(?:[^\W_]+(?:['’-][^\W_]+)*|\d+(?:\.\d+)+)%?[)"'.,;:?!]*|[-+=→…±–—]""",  # noqa: RUF001
 )
 # What GitHub may take for a commit, an issue or a ticket.
-_REFERENCE = re.compile(r"\b[0-9a-f]{7,}\b|[^\W\d_]-\d", re.IGNORECASE)
+_REFERENCE = re.compile(r"[0-9a-f]{7}|[^\W\d_]-\d", re.IGNORECASE)
 _SHORTEST_FENCE = 3
 _LONGEST_LINE = 400
 _ROOM_FOR_FENCES = 2 * _LONGEST_LINE + 20

@@ -13,6 +13,7 @@ _MOST_ROWS = 24
 _MOST_ORIGINS = 8
 _NAME = 30
 _ABSENT = "absent"
+_OTHERWISE = "differs in its details"
 
 
 def score_lines(difference: Difference, *, everything: bool) -> Iterator[str]:
@@ -57,7 +58,7 @@ def _cells(row: ScoreRow) -> list[str]:
 
 def _said(row: ScoreRow) -> list[str]:
     found = row.inference
-    if found is None or row.same:
+    if found is None or row.same or row.difference == 0:
         return ["", "", "", ""]
     share = is_share(row)
     interval = (
@@ -90,7 +91,7 @@ def _difference(row: ScoreRow) -> str:
     if row.difference is None:
         return row.reason or "differs"
     if row.difference == 0:
-        return "differs in its details"
+        return _OTHERWISE
     share = is_share(row)
     written = f"{amount(row.difference, share=True)} points" if share else f"{row.difference:+.6g}"
     return f"{written}{sense(row)}"

@@ -13,7 +13,8 @@ from reprokit.diff.statistics.summing import ROUNDING, Numbers, exact_sum
 MOST_EXACT = 40
 DRAWS = 99_999
 _SEED = 20_241_100_640
-_WORD = 64
+_AT_A_TIME = 65_536
+_PICKS = np.unpackbits(np.arange(256, dtype=np.uint8)[None, :], axis=0).astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,20 +89,13 @@ def _all_sums(sizes: Numbers) -> Numbers:
 def _drawn(sizes: Numbers, resamples: int, seed: int) -> Iterator[Numbers]:
     """Sums of a random half of the sizes, in pieces: 64 coins at a time, eight of them looked up together."""
     bits = np.random.PCG64(seed)
-    tables = [_table(sizes[start : start + 8]) for start in range(0, len(sizes), 8)]
-    for start in range(0, resamples, _WORD * 1024):
-        count = min(_WORD * 1024, resamples - start)
+    # One row for each eight sizes: the sum of those that each of the 256 values of a byte picks.
+    tables = np.pad(sizes, (0, -len(sizes) % 8)).reshape(-1, 8) @ _PICKS
+    for start in range(0, resamples, _AT_A_TIME):
+        count = min(_AT_A_TIME, resamples - start)
         turned = np.zeros(count)
         for first in range(0, len(tables), 8):
             coins = bits.random_raw(count).astype("<u8").view(np.uint8).reshape(count, 8)
             for column, table in enumerate(tables[first : first + 8]):
                 turned += table[coins[:, column]]
         yield turned
-
-
-def _table(sizes: Numbers) -> Numbers:
-    """Sum of the sizes that the bits of each of the 256 values of a byte pick, lowest bit first."""
-    sums = np.zeros(1)
-    for size in sizes:
-        sums = np.concatenate([sums, sums + size])
-    return np.resize(sums, 256)

@@ -11,6 +11,7 @@ from reprokit.diff.statistics.student import critical
 
 _HALVINGS = 200
 _MANY = 1e5
+_NEAR, _FAR = 9.0, 1e5
 
 
 def detectable(stderr: float, degrees: float, *, level: float, power: float) -> float:
@@ -48,10 +49,11 @@ def _power(shift: float, degrees: float, bound: float) -> float:
         # Abramowitz and Stegun 26.7.10: off by 1 / degrees^2, less than the series loses to rounding here.
         above, below = (_nearly_normal(sign * bound, shift, degrees) for sign in (1.0, -1.0))
         return 1.0 - above + below
-    above, below = float(nctdtr(degrees, shift, bound)), float(nctdtr(degrees, shift, -bound))
-    # scipy has no number for a far tail. Below, it is nothing; above, the shift outweighs the normal part of t.
-    if math.isnan(above):
-        above = 1.0 - float(chdtr(degrees, degrees * (shift / bound) ** 2))
+    # Far out scipy has no number. Above, the shift outweighs the normal part of t; below, there is next to nothing.
+    if shift > _FAR:
+        return float(chdtr(degrees, degrees * (shift / bound) ** 2))
+    above = float(nctdtr(degrees, shift, bound))
+    below = float(nctdtr(degrees, shift, -bound)) if shift < _NEAR else 0.0
     return 1.0 - above + (0.0 if math.isnan(below) else below)
 
 

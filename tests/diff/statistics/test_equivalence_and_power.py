@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from statsmodels.stats.power import TTestPower
@@ -32,6 +32,7 @@ def test_equivalence_by_t_is_that_of_statsmodels(seed):
     assert said.p == pytest.approx(ttost_paired(b, a, -0.3, 0.3)[0], rel=1e-9)
 
 
+@settings(deadline=None)
 @given(st.floats(-1, 1), st.floats(0.01, 1), st.floats(1, 1e6) | st.just(math.inf), st.floats(0.01, 2), LEVELS)
 def test_equivalent_means_a_small_p_and_an_interval_within_the_margin(difference, stderr, degrees, margin, level):
     said = equivalent_by_t(difference, stderr, degrees, margin=margin, level=level)
@@ -43,6 +44,7 @@ def test_equivalent_means_a_small_p_and_an_interval_within_the_margin(difference
     assert (said.p, said.equivalent) == (mirrored.p, mirrored.equivalent)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 400), st.floats(0.005, 1.5), LEVELS)
 def test_the_same_holds_for_proportions(won, lost, same, margin, level):
     assume(won + lost + same)

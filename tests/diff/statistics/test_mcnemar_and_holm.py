@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
@@ -16,6 +16,7 @@ from reprokit.diff.statistics.mcnemar import exact_mcnemar
 PROBABILITY = st.floats(0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_exact_mcnemar_is_that_of_statsmodels(won, lost):
     expected = 1.0 if won == lost else mcnemar([[5, won], [lost, 7]], exact=True).pvalue
@@ -38,6 +39,7 @@ def test_holm_is_that_of_statsmodels(count):
     assert holm(values) == pytest.approx(multipletests(values, method="holm")[1].tolist(), rel=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | PROBABILITY, max_size=20))
 def test_a_test_that_was_not_made_does_not_count(values):
     adjusted = holm(values)
@@ -47,6 +49,7 @@ def test_a_test_that_was_not_made_does_not_count(values):
     assert [p for p in adjusted if p is not None] == holm(made)
 
 
+@settings(deadline=None)
 @given(st.permutations(range(8)))
 def test_holm_does_not_depend_on_the_order(order):
     values = np.random.default_rng(1).random(8) / 20

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
@@ -24,6 +24,7 @@ def outcomes(n: int) -> list[tuple[int, int]]:
     return [(won, lost) for won, lost in itertools.product(range(n + 1), repeat=2) if won + lost <= n]
 
 
+@settings(deadline=None)
 @given(counts(), st.floats(0.01, 0.98))
 def test_the_supposed_chances_are_those_of_greatest_likelihood(seen, difference):
     won, lost, n = seen
@@ -55,6 +56,7 @@ def test_the_statistic_gives_the_published_intervals_of_tango(won, lost, n, low,
     assert ends == pytest.approx([low, high], abs=5.1e-4)
 
 
+@settings(deadline=None)
 @given(counts(), st.floats(-0.98, 0.98))
 def test_the_p_value_is_the_sum_over_all_outcomes(seen, difference):
     won, lost, n = seen
@@ -69,6 +71,7 @@ def test_the_p_value_is_the_sum_over_all_outcomes(seen, difference):
     assert below(won, lost, n, difference=difference) == pytest.approx(min(1.0, chances.sum()), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(counts(), st.floats(0.5, 0.999))
 def test_the_interval_holds_what_is_not_rejected_and_mirrors(seen, level):
     won, lost, n = seen
@@ -82,6 +85,7 @@ def test_the_interval_holds_what_is_not_rejected_and_mirrors(seen, level):
     assert lost == n or above(won, lost, n, difference=interval.low) == pytest.approx(tail, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(counts())
 def test_p_falls_as_the_supposed_difference_rises(seen):
     values = [below(*seen, difference=each) for each in np.linspace(-1.0, 1.0, 101)]

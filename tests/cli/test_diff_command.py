@@ -1,0 +1,145 @@
+"""`reprokit diff` as a person meets it: what it prints, what it writes, what it returns."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+SCRIPT = """
+import json, sys
+wrong = {int(number) for number in sys.argv[1].split(",") if number}
+rows = []
+for number in range(int(sys.argv[2]) if len(sys.argv) > 2 else 200):
+    right = number not in wrong
+    rows.append({"id": number, "passage": number // 10, "prompt": f"{number} + 1 =", "target": str(number + 1),
+                 "response": f"It is {number + 1 if right else 'many'}.", "answer": str(number + 1) if right else "many",
+                 "exact_match": float(right)})
+with open("samples.jsonl", "w") as stream:
+    stream.writelines(json.dumps(row) + "\\n" for row in rows)
+with open("metrics.json", "w") as stream:
+    json.dump({"sums": {"exact_match": sum(row["exact_match"] for row in rows) / len(rows)}}, stream)
+"""
+
+
+@pytest.fixture
+def wrong(reprokit, tmp_path):
+    """Captures a run in which these samples come out wrong, and gives its id."""
+    folder = tmp_path / "sums"
+    folder.mkdir()
+    (folder / "sums.py").write_text(SCRIPT)
+    files = ["--results", "metrics.json", "--samples", "samples.jsonl"]
+
+    def capture(numbers, *more):
+        told = ",".join(map(str, numbers))
+        reprokit("capture", *files, "--", "python", "sums.py", told, *more, directory=folder)
+        return reprokit.json("list")[-1]["id"]
+
+    return capture
+
+
+@pytest.fixture
+def pair(wrong):
+    return wrong([]), wrong(range(20))
+
+
+def test_a_loss_is_told_in_the_first_lines(reprokit, pair):
+    text = reprokit("diff", *pair, check=1).stdout.splitlines()
+
+    assert text[0] == ("different: 1 of 1 scores differ, 1 by more than chance explains, 20 of 200 samples differ")
+    assert any("exact_match" in line and "-10.0 points" in line and "<0.0001" in line for line in text)
+    assert "  sums exact_match: of -10.0 points, -10.0 from the response (20 samples)" in text
+
+
+def test_the_json_form_follows_the_published_schema(reprokit, pair):
+    document = reprokit.json("diff", *pair, "--margin", "0.05", "--where", "right-to-wrong", "--samples", "3", check=1)
+    schema = json.loads(Path("schemas/v1/diff.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(document)
+
+    (task,) = document["samples"]
+    assert (task["chosen"], len(task["shown"])) == (20, 3)
+    assert document["asked"]["margin"] == 0.05
+    assert document["scores"][0]["inference"]["equivalence"]["equivalent"] is False
+
+
+@pytest.mark.parametrize(
+    ("numbers", "options", "code"),
+    [
+        ([], [], 0),
+        ([7], [], 1),
+        ([7], ["--margin", "0.05"], 0),
+        ([7], ["--fail-on", "regression"], 0),
+        (range(20), ["--fail-on", "regression"], 1),
+        (range(20), ["--fail-on", "regression", "--margin", "0.2"], 0),
+    ],
+)
+def test_the_exit_code_is_what_was_asked_for(reprokit, wrong, numbers, options, code):
+    reprokit("diff", wrong([], "200"), wrong(numbers), *options, check=code)
+
+
+def test_a_gain_is_no_regression(reprokit, pair):
+    before, after = pair
+
+    reprokit("diff", after, before, check=1)
+    # A program of one's own does not say which way is better: then any change beyond chance counts.
+    reprokit("diff", after, before, "--fail-on", "regression", check=1)
+
+
+def test_samples_of_a_passage_are_grouped_when_asked_for(reprokit, pair):
+    plain = reprokit.json("diff", *pair, check=1)["scores"][0]["inference"]
+    grouped = reprokit.json("diff", *pair, "--cluster", "passage", check=1)["scores"][0]["inference"]
+
+    assert (grouped["clusters"], grouped["clustered_by"]) == (20, "passage")
+    assert grouped["stderr"] > 2 * plain["stderr"]
+    refused = reprokit("diff", *pair, "--cluster", "speaker", check=2)
+    assert "no sample has `speaker`" in refused.stderr
+
+
+def test_a_comment_for_a_pull_request_is_printed(reprokit, pair):
+    text = reprokit("diff", *pair, "--markdown", check=1).stdout
+
+    assert text.startswith("**different: 1 of 1 scores differ")
+    assert "| `sums` | `exact_match` |" in text
+    assert "two forms of one output" in reprokit("diff", *pair, "--markdown", "--json", check=2).stderr
+
+
+def test_a_page_is_written_and_replaced_but_nothing_else_is(reprokit, pair, tmp_path):
+    page, other = tmp_path / "difference.html", tmp_path / "notes.html"
+    other.write_text("<p>mine</p>")
+
+    done = reprokit("diff", *pair, "--html", page, check=1)
+    first = page.read_text(encoding="utf-8")
+    reprokit("diff", *pair, "--html", page, check=1)
+
+    assert done.stdout.startswith("different: ")
+    assert first == page.read_text(encoding="utf-8")
+    assert "Content-Security-Policy" in first
+    assert sorted(path.name for path in tmp_path.glob("*difference*")) == ["difference.html"]
+    refused = reprokit("diff", *pair, "--html", other, check=2)
+    assert "is no page of reprokit's" in refused.stderr
+    assert other.read_text() == "<p>mine</p>"
+    assert "cannot be written" in reprokit("diff", *pair, "--html", tmp_path / "none" / "x.html", check=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--margin", "0"], "is no margin"),
+        (["--margin", "acc"], "is no margin"),
+        (["--margin", "nan"], "is no margin"),
+        (["--margin", "=0.1"], "is no margin"),
+        (["--margin", "0.1", "--margin", "0.2"], "more than one margin"),
+        (["--same-task", "sums"], "does not name two tasks"),
+        (["--same-task", "none=sums"], "there is no task `none`"),
+        (["--task", "none"], "there is no task `none` in either"),
+        (["--where", "lost"], "is no condition"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_with_a_way_out(reprokit, captured, options, message):
+    refused = reprokit("diff", captured, captured, *options, check=2)
+
+    assert re.search(message, refused.stderr)
+    assert "hint: " in refused.stderr
