@@ -175,9 +175,9 @@ def _found(estimate: Estimate, *, level: float, power: float) -> float | None:
 def _why_no_spread(mean: PairedMean) -> str | None:
     if mean.stderr is not None:
         return None
-    what = "sample" if mean.clusters is None else "cluster"
+    what, net = ("sample", "") if mean.clusters is None else ("cluster", " on balance")
     if (mean.n if mean.clusters is None else mean.clusters) == 1:
         return f"one {what}: no spread to estimate"
     if mean.changed <= 1:
-        return f"{'one' if mean.changed else 'no'} {what} changed: no spread to estimate"
+        return f"{'one' if mean.changed else 'no'} {what} changed{net}: no spread to estimate"
     return f"every {what} changed by the same amount: no spread to estimate"

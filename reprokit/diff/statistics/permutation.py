@@ -54,15 +54,15 @@ def sign_flip(differences: Numbers, *, resamples: int = DRAWS, seed: int = _SEED
     if sizes[-1] - sizes[0] <= ROUNDING * sizes[-1]:
         won = int(np.count_nonzero(differences > 0.0))
         return SignFlip(p=exact_mcnemar(won, units - won), units=units)
-    whole = exact_sum(sizes)
-    # Half of the signs turned: a sum of s is whole - 2 * (sum of the sizes with a minus).
-    far = abs(exact_sum(differences)) - ROUNDING * whole
+    whole, observed = exact_sum(sizes), abs(exact_sum(differences))
+    far = observed - ROUNDING * whole
     if far <= 0.0:
         return SignFlip(p=1.0, units=units)
-    if abs(exact_sum(differences)) == whole:
+    if observed == whole:
         return SignFlip(p=2.0 ** (1 - units), units=units)
     if units <= MOST_EXACT:
         return SignFlip(p=_counted(sizes, far), units=units)
+    # A sum is the whole less twice what has a minus.
     beyond = sum(
         int(np.count_nonzero(np.abs(whole - 2.0 * turned) >= far)) for turned in _drawn(sizes, resamples, seed)
     )

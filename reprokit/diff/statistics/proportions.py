@@ -3,7 +3,7 @@
 Tango's score method (Equivalence test and confidence interval for the difference in proportions for the paired-sample
 design, Statistics in Medicine 17 (1998) 891-908) estimates what the data would vary by if a supposed difference were
 true, which works even when no sample turned. But it takes the normal distribution for the tail, and with few samples
-turned an interval of 95 % then holds in 80 to 93 %, and "equivalent at 5 %" is false in 7 to 25 %. So the tail is
+turned an interval of 95 % then holds in 80 to 93 %, and "equivalent at 5 %" is false in 6 to 25 %. So the tail is
 counted: under the same estimate, exactly, from the trinomial distribution of samples won, lost and unchanged (Storer
 and Kim, Exact properties of some approximate test statistics for comparing two binomial proportions, Journal of the
 American Statistical Association 85 (1990) 146-155; for pairs Lloyd, A new exact and more powerful unconditional test

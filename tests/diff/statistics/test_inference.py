@@ -120,6 +120,12 @@ def test_binary_scores_have_an_exact_interval_even_when_none_changed():
         ([0.5, 0.2], [0.5, 0.2], None, "no sample changed: no spread to estimate"),
         ([0.5, 0.2], [0.5, 0.3], None, "one sample changed: no spread to estimate"),
         ([0.5, 0.2], [0.6, 0.3], None, "every sample changed by the same amount: no spread to estimate"),
+        (
+            [0.5, 0.2, 0.1, 0.4],
+            [0.6, 0.1, 0.1, 0.4],
+            [1, 1, 2, 2],
+            "no cluster changed on balance: no spread to estimate",
+        ),
         ([0.5, 0.2], [0.5, 0.3], [1, 1], "one cluster: no spread to estimate"),
         (
             [0.5, 0.2, 0.1],
