@@ -15,6 +15,7 @@ from reprokit.bundle.bag import open_regular
 
 SUFFIX = ".zst"
 THRESHOLD = 1 << 20
+_BUFFER = 1 << 17
 _LEVEL = 3
 _LOOK_AT = 8192
 
@@ -49,4 +50,4 @@ def open_stored(path: Path) -> BinaryIO:
     if path.suffix != SUFFIX:
         return stored
     reader = zstandard.ZstdDecompressor().stream_reader(stored, read_across_frames=True, closefd=True)
-    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader)))
+    return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", reader), _BUFFER))

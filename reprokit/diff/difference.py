@@ -204,7 +204,7 @@ class Inference(Struct, frozen=True, kw_only=True):
     difference: float
     stderr: Annotated[float | None, Meta(description="of the difference; null when no spread can be estimated")] = None
     interval: Interval | None = None
-    interval_by: Annotated[str | None, Meta(examples=["Tango's score interval", "t, cluster-robust"])] = None
+    interval_by: Annotated[str | None, Meta(examples=["score interval, exact tails", "t, cluster-robust"])] = None
     test: Annotated[str | None, Meta(examples=["exact McNemar", "sign-flip permutation, exact", "paired t"])] = None
     resamples: Annotated[int | None, Meta(description="random draws; null when the test is exact")] = None
     p: Annotated[float | None, Meta(description="two-sided, of no difference")] = None

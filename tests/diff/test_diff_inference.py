@@ -375,3 +375,17 @@ def test_a_task_that_only_one_evaluated_is_not_judged(make, scored):
     b = dataclasses.replace(scored(one={"acc": marks(1)}), results=Results(metrics=[], tasks=[Task(name="one")]))
 
     assert {row.outcome for row in compare(a, b).scores} == {"not compared"}
+
+
+def test_a_task_in_which_nothing_changed_does_not_silence_its_group_and_adds_no_certainty(scored):
+    def side(seed, still):
+        one, two = marks(seed, 60), marks(9, 60) if still else marks(seed + 20, 60)
+        return scored(
+            one={"acc": one}, two={"acc": two}, groups={"both": ["one", "two"]}, extra=group_of(np.mean([one, two]))
+        )
+
+    rows = {row.task: row.inference for row in compare(side(1, still=True), side(2, still=True)).scores}
+
+    assert rows["two"].stderr is None
+    assert rows["both"].stderr > rows["one"].stderr / 2
+    assert rows["both"].interval is not None

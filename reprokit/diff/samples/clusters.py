@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reprokit.bundle import canonical
 from reprokit.bundle.values import Json
-from reprokit.diff.samples.scanning import Scanned, is_said
+from reprokit.diff.samples.scanning import NULL, Scanned
 
 KINDS = ("picture", "document", "item")
 """By which samples are grouped unless a key is given: the same media, the same document, repeats of the same item."""
@@ -23,6 +23,8 @@ Labels = NDArray[np.int64]
 
 
 def _of_media(sample: Scanned) -> int | None:
+    if not sample.media:
+        return None
     digests = tuple(medium.digest for medium in sample.media if isinstance(medium.digest, str))
     return hash(digests) if digests else None
 
@@ -30,7 +32,7 @@ def _of_media(sample: Scanned) -> int | None:
 def _of_document(sample: Scanned) -> int | None:
     if sample.document_digest is not None:
         return hash(sample.document_digest)
-    return hash(bytes(sample.document)) if is_said(sample.document) else None
+    return None if sample.document == NULL else hash(bytes(sample.document))
 
 
 def _look_up(value: Json, path: Sequence[str]) -> Json:
@@ -59,7 +61,7 @@ class Grouping:
         if self._path[0] in {"document", "extra"}:
             places.insert(0, (sample.document if self._path[0] == "document" else sample.extra, self._path[1:]))
         for raw, path in places:
-            if is_said(raw) and (value := _look_up(msgspec.json.decode(raw), path)) is not None:
+            if raw != NULL and (value := _look_up(msgspec.json.decode(raw), path)) is not None:
                 return value
         return None
 

@@ -26,6 +26,8 @@ _LARGEST = 1e75
 
 def as_mark(score: Score | None) -> float:
     """Write a score as a number; `nan` when it is none."""
+    if type(score) is float and score - score == 0.0:
+        return score
     if score is None or isinstance(score, NotScored):
         return _NOT_SCORED
     try:

@@ -93,10 +93,11 @@ def compare_samples(a: Side, b: Side, task: PairedTask, asked: Asked) -> Compare
     return ComparedSamples(task=task, counts=counts, columns=tally.columns, matching=matching)
 
 
-def _wanted(asked: Asked, saved_in: Where) -> Condition:
+def _wanted(asked: Asked, saved_in: Where) -> Condition | None:
     """Of a task that one side lacks altogether, samples are shown only when they are asked for."""
-    asked_for = conditions(asked.where)
-    return asked_for if saved_in == "both" or asked.where else lambda _: False
+    if asked.where:
+        return conditions(asked.where)
+    return None if saved_in == "both" else lambda _: False
 
 
 def _matching(a: Side, b: Side, task: PairedTask, asked: Asked) -> Matching:
@@ -166,9 +167,9 @@ def _change(task: PairedTask, noted: Noted, one: Sample | None, other: Sample | 
         epoch=key.epoch,
         filter=key.filter,
         occurrence=key.occurrence,
-        changed=list(noted.changed),
-        first=noted.first,
-        turned={name: turn for name, turn in noted.turned.items() if tally.is_binary(key.filter, name)},
+        changed=list(noted.found.changed),
+        first=noted.found.first,
+        turned={name: turn for name, turn in noted.found.turned.items() if tally.is_binary(key.filter, name)},
         a=_said(one),
         b=_said(other),
     )

@@ -10,9 +10,9 @@ from msgspec import Raw, Struct
 
 from reprokit.bundle import canonical
 from reprokit.bundle.values import NotScored, Score, not_finite
-from reprokit.diff.difference import STAGES, Origin, Stage
+from reprokit.diff.difference import Origin, Stage
 from reprokit.diff.samples.keys import Key
-from reprokit.diff.samples.scanning import Scanned, is_said
+from reprokit.diff.samples.scanning import NONE_SAID, NULL, Scanned
 
 _WIDTH = 12
 _ABSENT = bytes(_WIDTH)
@@ -22,12 +22,12 @@ Pieces: TypeAlias = tuple[Piece, ...]
 
 # The pieces that speak for each stage: document digest, document, media; prompt digest, prompt; target digest, target;
 # responses; answer.
-_PIECES: dict[Stage, tuple[int, ...]] = {
-    "document": (0, 1, 2),
-    "prompt": (3, 4),
-    "target": (5, 6),
-    "response": (7,),
-    "answer": (8,),
+_SPANS: dict[Stage, slice] = {
+    "document": slice(0, 3),
+    "prompt": slice(3, 5),
+    "target": slice(5, 7),
+    "response": slice(7, 8),
+    "answer": slice(8, 9),
 }
 
 
@@ -61,8 +61,6 @@ class Waiting(Struct, frozen=True, kw_only=True, gc=False):
 
 def _media(sample: Scanned) -> bytes | None:
     """Reduce the digests of a sample's pictures and sounds; `None` unless all are known."""
-    if not sample.media:
-        return None
     digests = [medium.digest for medium in sample.media if isinstance(medium.digest, str)]
     return _shortened(canonical.line(digests)) if len(digests) == len(sample.media) else None
 
@@ -75,25 +73,24 @@ def _of_digest(digest: str) -> bytes:
     return bytes.fromhex(digest.removeprefix("sha256:"))[:_WIDTH]
 
 
-def _or_digest(value: Raw, digest: str | None) -> Piece:
-    """Give what was said, or the digest that stands for it in a bundle without the samples' content."""
-    if digest is not None:
-        return _of_digest(digest)
-    return value if is_said(value) else None
-
-
 def pieces_of(sample: Scanned) -> Pieces:
-    """List what a sample says of its stages."""
+    """List what a sample says of its stages.
+
+    A digest of responses or answer stands for them in a bundle without the samples' content.
+    """
+    document, prompt, target = sample.document, sample.prompt, sample.target
+    responses: Piece = sample.responses if sample.responses_digest is None else _of_digest(sample.responses_digest)
+    answer: Piece = sample.answer if sample.answer_digest is None else _of_digest(sample.answer_digest)
     return (
         sample.document_digest,
-        sample.document if is_said(sample.document) else None,
-        _media(sample),
+        None if document == NULL else document,
+        _media(sample) if sample.media else None,
         sample.prompt_digest,
-        sample.prompt if is_said(sample.prompt) else None,
+        None if prompt == NULL else prompt,
         sample.target_digest,
-        sample.target if is_said(sample.target) else None,
-        _or_digest(sample.responses, sample.responses_digest),
-        _or_digest(sample.answer, sample.answer_digest),
+        None if target == NULL else target,
+        None if responses in (NONE_SAID, NULL) else responses,
+        None if answer == NULL else answer,
     )
 
 
@@ -133,7 +130,7 @@ def taken_up(sample: Waiting) -> Reduced:
 
 
 class Comparison(NamedTuple):
-    """How two samples of the same key compare, stage by stage.
+    """How two samples of the same key compare, stage by stage, first to last.
 
     `unknown` stages were saved by neither in a form that both have; `known_by_one` are those of them that one side did
     save.
@@ -154,13 +151,6 @@ def plain(score: Score) -> Score:
     return not_finite(score) if isinstance(score, float) and not math.isfinite(score) else score
 
 
-def same_scores(one: dict[str, Score], other: dict[str, Score]) -> bool:
-    """Tell whether two samples got the same marks under the same metrics."""
-    return one == other or (
-        one.keys() == other.keys() and all(same_score(mark, other[name]) for name, mark in one.items())
-    )
-
-
 def is_number(score: Score) -> bool:
     """Tell whether a score is a number that can be subtracted."""
     return not isinstance(plain(score), NotScored)
@@ -172,20 +162,14 @@ def _same_piece(one: Piece, other: Piece) -> bool:
     return _reduced_piece(one) == _reduced_piece(other)
 
 
-def _compare_stage(one: Pieces, other: Pieces, stage: Stage) -> bool | None:
+def _compare_stage(one: Pieces, other: Pieces) -> bool | None:
     """Tell whether a stage is the same; `None` when the two have no piece of it in common."""
-    known = False
-    for piece in _PIECES[stage]:
-        left, right = one[piece], other[piece]
-        if left is not None and right is not None:
-            known = True
-            if not _same_piece(left, right):
-                return False
-    return True if known else None
+    pairs = [(left, right) for left, right in zip(one, other, strict=True) if left is not None and right is not None]
+    return all(_same_piece(left, right) for left, right in pairs) if pairs else None
 
 
-def _saved(pieces: Pieces, stage: Stage) -> bool:
-    return any(pieces[piece] is not None for piece in _PIECES[stage])
+def _is_saved(pieces: Pieces) -> bool:
+    return any(piece is not None for piece in pieces)
 
 
 def compare(one: Reduced, other: Reduced) -> Comparison:
@@ -195,16 +179,19 @@ def compare(one: Reduced, other: Reduced) -> Comparison:
     """
     changed: list[Stage] = []
     unknown: list[Stage] = []
-    left, right = one.pieces, other.pieces
-    for stage in _PIECES:
-        outcome = _compare_stage(left, right, stage)
+    known_by_one: list[Stage] = []
+    for stage, span in _SPANS.items():
+        left, right = one.pieces[span], other.pieces[span]
+        # Most stages of most samples are the same, and that is quickly seen.
+        outcome = (_is_saved(left) or None) if left == right else _compare_stage(left, right)
         if outcome is None:
             unknown.append(stage)
+            if left != right:
+                known_by_one.append(stage)
         elif not outcome:
             changed.append(stage)
-    if not same_scores(one.scores, other.scores):
+    if one.scores != other.scores:
         changed.append("score")
-    known_by_one = [stage for stage in unknown if _saved(left, stage) or _saved(right, stage)]
     return Comparison(tuple(changed), tuple(unknown), tuple(known_by_one))
 
 
@@ -216,7 +203,7 @@ def origin(comparison: Comparison) -> Origin | None:
     """
     if not comparison.changed:
         return None
-    first = min(comparison.changed, key=STAGES.index)
+    first = comparison.changed[0]
     if first == "score" and {"response", "answer"} <= set(comparison.unknown):
         return "unknown"
     return first

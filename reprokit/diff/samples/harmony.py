@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from reprokit.bundle import canonical
 from reprokit.bundle.values import Json
-from reprokit.diff.samples.scanning import NULL, Scanned, is_said
+from reprokit.diff.samples.scanning import NULL, Scanned
 
 _MESSAGE = ("content", "text", "value")
 
@@ -49,8 +49,6 @@ def _messages(values: list[Json]) -> str | None:
 
 
 def _harmonised(value: Raw) -> Raw:
-    if not is_said(value):
-        return NULL
     try:
         text = text_of(msgspec.json.decode(value))
     except RecursionError:

@@ -12,7 +12,7 @@ from reprokit.diff.samples.clusters import Grouping
 from reprokit.diff.samples.fingerprint import Reduced, pieces_of
 from reprokit.diff.samples.harmony import harmonise
 from reprokit.diff.samples.keys import Key, Occurrences
-from reprokit.diff.samples.scanning import Scanned, is_said
+from reprokit.diff.samples.scanning import NULL, Scanned
 
 _LEADING = 16
 _BY_DOCUMENT = "document:"
@@ -40,7 +40,7 @@ def document_number(sample: Scanned) -> int | None:
     """Give the first 64 bits of the digest of a sample's document; `None` when it saved neither."""
     if sample.document_digest is not None:
         return int(sample.document_digest.removeprefix("sha256:")[:_LEADING], 16)
-    if is_said(sample.document):
+    if sample.document != NULL:
         return int.from_bytes(hashlib.sha256(sample.document).digest()[: _LEADING // 2], "big")
     return None
 

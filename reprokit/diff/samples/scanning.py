@@ -15,9 +15,8 @@ from reprokit.bundle.values import Score
 from reprokit.diff.side import Side
 from reprokit.errors import InvalidRecordError
 
-_NOTHING = Raw()
 NULL = Raw(b"null")
-_NONE_SAID = Raw(b"[]")
+NONE_SAID = Raw(b"[]")
 
 
 class Scanned(Struct, frozen=True, kw_only=True, gc=False):
@@ -26,28 +25,23 @@ class Scanned(Struct, frozen=True, kw_only=True, gc=False):
     id: int | str
     epoch: int = 1
     filter: str | None = None
-    document: Raw = _NOTHING
+    document: Raw = NULL
     document_digest: str | None = None
-    prompt: Raw = _NOTHING
+    prompt: Raw = NULL
     prompt_digest: str | None = None
     media: list[Medium] = []
-    target: Raw = _NOTHING
+    target: Raw = NULL
     target_digest: str | None = None
-    responses: Raw = _NONE_SAID
+    responses: Raw = NONE_SAID
     responses_digest: str | None = None
-    answer: Raw = _NOTHING
+    answer: Raw = NULL
     answer_digest: str | None = None
     scores: dict[str, Score] = {}
-    extra: Raw = _NOTHING
+    extra: Raw = NULL
 
 
 _scanned = msgspec.json.Decoder(Scanned)
 _whole = msgspec.json.Decoder(Sample)
-
-
-def is_said(value: Raw) -> bool:
-    """Tell whether a member holds anything."""
-    return value not in (_NOTHING, NULL, _NONE_SAID)
 
 
 def scan(side: Side, task: str) -> Iterator[Scanned]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from reprokit.bundle.values import Score
 from reprokit.diff.difference import Flips, MatchedBy, Origin, Stage, Turn
@@ -18,15 +19,27 @@ _BINARY = (0, 1)
 _OF_THE_MODEL = frozenset({"response", "answer"})
 
 
+class Found(NamedTuple):
+    """How a sample differs; `only_in` names the side that alone has it."""
+
+    first: Origin
+    changed: tuple[Stage, ...]
+    turned: dict[str, Turn]
+    only_in: Literal["a", "b"] | None = None
+
+
 class Noted(NamedTuple):
     """A sample that is to be shown, by what it takes to find it again."""
 
     rank: int
     order: Order
     key: Key
-    changed: tuple[Stage, ...]
-    first: Origin
-    turned: dict[str, Turn]
+    found: Found
+
+
+def _count(counts: dict[str, int], stages: Iterable[str]) -> None:
+    for stage in stages:
+        counts[stage] = counts.get(stage, 0) + 1
 
 
 @dataclass(kw_only=True)
@@ -43,7 +56,7 @@ class Tally:
     """The counts of one task."""
 
     most_shown: int
-    wanted: Condition
+    wanted: Condition | None
     lower_is_better: frozenset[str]
     compared: int = 0
     identical: int = 0
@@ -53,14 +66,15 @@ class Tally:
     unanswered: int = 0
     same_score: int = 0
     chosen: int = 0
-    changed: Counter[str] = field(default_factory=Counter)
+    changed: dict[str, int] = field(default_factory=dict)
     first: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
-    known_by_one: Counter[str] = field(default_factory=Counter)
+    unknown: dict[str, int] = field(default_factory=dict)
+    known_by_one: dict[str, int] = field(default_factory=dict)
     matched_by: Counter[MatchedBy] = field(default_factory=Counter)
     columns: dict[str | None, Columns] = field(default_factory=dict)
     _metrics: dict[tuple[str | None, str], _Metric] = field(default_factory=dict)
     _noted: list[Noted] = field(default_factory=list)
+    _worst: int = 4
 
     def add(self, one: Reduced | None, other: Reduced | None) -> None:
         """Count a pair, or a sample without a partner."""
@@ -81,8 +95,7 @@ class Tally:
         self.only_in_a += in_a
         self.only_in_b += not in_a
         self._of(sample.key.filter).add_alone(sample.scores, in_a=in_a)
-        candidate = Candidate(sample.id, sample.id, (), "other samples", frozenset(), "a" if in_a else "b")
-        self._note(3, sample, candidate, {})
+        self._note(3, sample, Found("other samples", (), {}, "a" if in_a else "b"), sample.id)
 
     def _compared(self, one: Reduced, other: Reduced) -> None:
         outcome = compare(one, other)
@@ -92,8 +105,8 @@ class Tally:
         self.identical += not outcome.changed and not outcome.known_by_one
         if outcome.unknown:
             self.unanswered += {"response", "answer"} <= set(outcome.unknown)
-            self.unknown.update(outcome.unknown)
-            self.known_by_one.update(outcome.known_by_one)
+            _count(self.unknown, outcome.unknown)
+            _count(self.known_by_one, outcome.known_by_one)
         self._of(one.key.filter).add(one, other, first)
         turned = self._turned(one, other, same="score" not in outcome.changed)
         if first is not None:
@@ -104,11 +117,10 @@ class Tally:
     ) -> None:
         self.differing += 1
         self.same_score += "score" not in outcome.changed
-        self.changed.update(outcome.changed)
+        _count(self.changed, outcome.changed)
         self.first[first] += 1
         rank = 0 if turned else 1 if "score" in outcome.changed else 2 if _OF_THE_MODEL & set(outcome.changed) else 4
-        candidate = Candidate(one.id, other.id, outcome.changed, first, frozenset(turned.values()), None)
-        self._note(rank, one, candidate, turned)
+        self._note(rank, one, Found(first, outcome.changed, turned), other.id)
 
     def _turned(self, one: Reduced, other: Reduced, *, same: bool) -> dict[str, Turn]:
         turned: dict[str, Turn] = {}
@@ -117,7 +129,8 @@ class Tally:
                 continue
             after = other.scores[name]
             metric = self._metric(one.key.filter, name)
-            metric.binary = metric.binary and all(mark in _BINARY for mark in (before, after) if is_number(mark))
+            if metric.binary and not (before in _BINARY and after in _BINARY):
+                metric.binary = all(mark in _BINARY for mark in (before, after) if is_number(mark))
             if not same and (turn := self._turn(name, before, after)) is not None:
                 metric.to_one += after == 1
                 metric.to_zero += after == 0
@@ -131,22 +144,26 @@ class Tally:
         return metric
 
     def _turn(self, name: str, before: Score, after: Score) -> Turn | None:
-        if not (is_number(before) and is_number(after)) or before == after:
-            return None
-        if before not in _BINARY or after not in _BINARY:
+        if before == after or before not in _BINARY or after not in _BINARY:
             return None
         return "wrong to right" if (after == 1) != (name in self.lower_is_better) else "right to wrong"
 
-    def _note(self, rank: int, sample: Reduced, candidate: Candidate, turned: dict[str, Turn]) -> None:
+    def _note(self, rank: int, sample: Reduced, found: Found, id_in_b: int | str) -> None:
         """Keep the samples most worth a look, in an order that does not depend on the files' own."""
-        if not self.wanted(candidate):
-            return
+        if self.wanted is not None:
+            turned = frozenset(found.turned.values())
+            candidate = Candidate(sample.id, id_in_b, found.changed, found.first, turned, found.only_in)
+            if not self.wanted(candidate):
+                return
         self.chosen += 1
+        if rank > self._worst:
+            return
         key = sample.key
         place = order(key.filter, key.id, key.epoch, key.occurrence)
-        self._noted.append(Noted(rank, place, key, candidate.changed, candidate.first, turned))
+        self._noted.append(Noted(rank, place, key, found))
         if len(self._noted) > 2 * self.most_shown + 64:
             self._noted = self.noted()
+            self._worst = self._noted[-1].rank if self._noted else -1
 
     def noted(self) -> list[Noted]:
         """List the samples to be shown, most worth a look first."""

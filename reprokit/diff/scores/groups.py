@@ -61,15 +61,15 @@ def _weights(row: ScoreRow, members: list[Part]) -> list[float] | None:
 
 
 def _estimate(scaled: Scaled) -> Estimate:
-    """Give what is known of a task; one in which no sample changed adds nothing to the spread of the whole."""
+    """Give what is known of a task, in the score's units."""
     found, scale = scaled.inferred, scaled.scale
-    unmoved = found.stderr is None and found.difference == 0 and (found.n or 0) > 1
     return Estimate(
         a=found.a * scale,
         b=found.b * scale,
         difference=found.difference * scale,
-        stderr=0.0 if unmoved else None if found.stderr is None else found.stderr * scale,
-        degrees=float(max((found.clusters or found.n or 1) - 1, 1)) if unmoved else found.degrees,
+        stderr=None if found.stderr is None else found.stderr * scale,
+        degrees=found.degrees,
+        presumed=None if found.presumed is None else found.presumed * scale,
     )
 
 
@@ -89,14 +89,14 @@ def whole(row: ScoreRow, parts: Parts, a: Results, b: Results, asked: Asked, mar
         return "it is neither the mean of its tasks nor weighted by their size"
     total = sum(weights)
     estimate = weighted_mean([weight / total for weight in weights], [_estimate(part) for _, part in members])
-    if not estimate.stderr:
+    if estimate.stderr is None:
         unmoved = Inferred(
             a=estimate.a,
             b=estimate.b,
             difference=estimate.difference,
             stderr=None,
             degrees=0.0,
-            note="no spread to estimate in its tasks",
+            note="in no task of it is there a spread to estimate",
         )
         return Scaled(inferred=unmoved, scale=1.0, kind="group")
     by = "weighted by size" if len(set(weights)) > 1 else "all tasks alike"

@@ -36,6 +36,7 @@ class Inferred:
         detectable: the smallest true difference that a two-sided t test finds with the asked power
         equivalence: None when no margin was asked for, or no interval can be given
         note: why something is missing
+        presumed: what stands for a missing standard error in an aggregate, see `Estimate`
     """
 
     n: int | None = None
@@ -54,6 +55,7 @@ class Inferred:
     detectable: float | None = None
     equivalence: Equivalence | None = None
     note: str | None = None
+    presumed: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +114,7 @@ def infer(
         detectable=_found(mean, level=level, power=power),
         equivalence=bounds.equivalence,
         note=_why_no_spread(mean),
+        presumed=mean.presumed,
     )
 
 
