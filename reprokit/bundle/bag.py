@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
@@ -330,6 +330,26 @@ def _verify_payload(bag: Path, digests: Mapping[str, str]) -> Iterator[Finding]:
                 yield finding("E101", path)
     for path in sorted(set(digests) - found):
         yield finding("E102", path)
+
+
+def changed_files(bag: Path, wanted: Callable[[str], bool]) -> Iterator[str]:
+    """Read some payload files, and name those that are not what the manifest says, or are gone.
+
+    Args:
+        bag: the bundle's folder.
+        wanted: tells of a path below the bag whether to read it.
+
+    Raises:
+        NotFoundError: there is no manifest.
+        UnreadableError: it is malformed.
+    """
+    for path, digest in read_manifest(bag).items():
+        if wanted(path):
+            try:
+                if sha256_of(bag / path) != digest:
+                    yield path
+            except OSError:
+                yield path
 
 
 def verify(bag: Path) -> Iterator[Finding]:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import click
 
+from reprokit.bundle import bag
+from reprokit.bundle.reading import Bundle
 from reprokit.cli.bundles import find_bundle
 from reprokit.cli.options import archive_option, json_option, print_json
 from reprokit.cli.pages import write_page
@@ -17,7 +19,21 @@ from reprokit.diff.samples.choosing import CHOICES
 from reprokit.diff.shown.markdown import markdown
 from reprokit.diff.shown.text import lines
 from reprokit.diff.verdict import FailOn, exit_code
-from reprokit.errors import UsageError
+from reprokit.errors import FixityError, UsageError
+
+
+def _require_unchanged(bundle: Bundle) -> None:
+    """Refuse to compare what is not what was captured: every file that a comparison reads is proven first.
+
+    Raises:
+        FixityError: a file was changed.
+    """
+    others = ("data/harness/", "data/process/")
+    changed = next(bag.changed_files(bundle.path, lambda path: not path.startswith(others)), None)
+    if changed is not None:
+        raise FixityError(
+            f"`{bundle.path / changed}` is not what was captured", hint="`reprokit validate` lists all that is wrong"
+        )
 
 
 def _margin(text: str) -> tuple[str | None, float]:
@@ -37,7 +53,10 @@ def _margins(given: Sequence[str]) -> tuple[float | None, dict[str, float]]:
     whole = [value for metric, value in read if metric is None]
     if len(whole) > 1:
         raise UsageError("`--margin` gives more than one margin for all metrics", hint="name the metrics: `acc=0.01`")
-    return (whole[0] if whole else None), {metric: value for metric, value in read if metric is not None}
+    by_metric = {metric: value for metric, value in read if metric is not None}
+    if len(by_metric) + len(whole) < len(read):
+        raise UsageError("`--margin` gives a metric more than one margin", hint="give it once")
+    return (whole[0] if whole else None), by_metric
 
 
 def _same_tasks(given: Sequence[str]) -> dict[str, str]:
@@ -48,6 +67,17 @@ def _same_tasks(given: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"`--same-task {text}` does not name two tasks", hint="write `--same-task toy_mc=toy`")
         renamed[one] = other
     return renamed
+
+
+def _same_filters(given: Sequence[str]) -> dict[str, str | None]:
+    named: dict[str, str | None] = {}
+    for text in given:
+        one, equals, other = text.partition("=")
+        if not (one and equals) or one in named:
+            hint = "write `--same-filter strict-match=none`"
+            raise UsageError(f"`--same-filter {text}` does not name two filters", hint=hint)
+        named[one] = other or None
+    return named
 
 
 @click.command("diff", short_help="Say what differs between two bundles, and whether it matters.")
@@ -65,10 +95,8 @@ def _same_tasks(given: Sequence[str]) -> dict[str, str]:
     "--samples",
     "shown",
     type=click.IntRange(0),
-    default=Asked().shown,
-    show_default=True,
     metavar="N",
-    help="Show up to N samples of each task.",
+    help=f"Show up to N samples of each task. Default: a few here, {Asked().shown} in a page and in JSON.",
 )
 @click.option(
     "--margin",
@@ -87,6 +115,13 @@ def _same_tasks(given: Sequence[str]) -> dict[str, str]:
 )
 @click.option(
     "--same-task", "same_tasks", metavar="A=B", multiple=True, help="The first bundle's task A is the second's B."
+)
+@click.option(
+    "--same-filter",
+    "same_filters",
+    metavar="A=B",
+    multiple=True,
+    help="The first bundle's answer extraction A is the second's B; an empty B: the one without a name.",
 )
 @click.option(
     "--source",
@@ -121,11 +156,12 @@ def command(
     everything: bool,
     tasks: tuple[str, ...],
     where: tuple[str, ...],
-    shown: int,
+    shown: int | None,
     margins: tuple[str, ...],
     cluster: str | None,
     match: Literal["auto", "id", "document"],
     same_tasks: tuple[str, ...],
+    same_filters: tuple[str, ...],
     clones: tuple[Path, ...],
     fail_on: FailOn,
     page: Path | None,
@@ -160,10 +196,13 @@ def command(
         match=match,
         tasks=list(tasks),
         renamed=_same_tasks(same_tasks),
+        filters=_same_filters(same_filters),
         where=list(where),
-        shown=shown,
+        shown=Asked().shown if shown is None else shown,
     )
-    a, b = find_bundle(first, archive).bundle, find_bundle(second, archive).bundle
+    a, b = (find_bundle(reference, archive).bundle for reference in (first, second))
+    for bundle in (a, b):
+        _require_unchanged(bundle)
     difference = compare(a, b, asked, code=code_changes(a, b, clones=[*clones, Path.cwd()]))
     if page is not None:
         write_page(page, difference, [a, b], folders)
@@ -172,6 +211,6 @@ def command(
     elif as_markdown:
         click.echo(markdown(difference), nl=False)
     else:
-        for line in lines(difference, all=everything):
+        for line in lines(difference, all=everything, samples=shown):
             click.echo(line)
     return exit_code(difference, fail_on)

@@ -17,8 +17,11 @@ _BEGINNING = 4096
 
 def _refuse_what_is_not_ours(path: Path) -> None:
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError(f"`{path}` is no regular file", hint="name another file")
         with path.open("rb") as stream:
-            ours = _OURS in stream.read(_BEGINNING)
+            beginning = stream.read(_BEGINNING)
+            ours = not beginning or _OURS in beginning
     except FileNotFoundError:
         return
     except OSError as error:

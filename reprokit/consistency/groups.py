@@ -17,6 +17,7 @@ from reprokit.bundle.results import Metric, Results
 from reprokit.consistency.definitions import Tallies, of, tally_of
 from reprokit.consistency.moments import agree, number
 
+_MOST = 100_000
 _Rows = dict[tuple[str, str, str | None], Metric]
 
 
@@ -64,10 +65,15 @@ def _rows_of(group: Metric, names: Sequence[str], rows: _Rows) -> list[Metric]:
 
 
 def leaves(groups: dict[str, list[str]], group: str) -> list[str]:
-    """List the tasks of a group and of the groups within it, one that is reached twice twice."""
+    """List the tasks of a group and of the groups within it, one that is reached twice twice.
+
+    Groups that name each other so often that they come to more than a hundred thousand tasks have none.
+    """
     found: list[str] = []
     waiting = [(group, frozenset[str]())]
     while waiting:
+        if len(waiting) + len(found) > _MOST:
+            return []
         name, above = waiting.pop()
         if name in groups and name not in above:
             waiting.extend((member, above | {name}) for member in reversed(groups[name]))

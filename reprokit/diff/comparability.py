@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from reprokit.bundle.results import Task
 from reprokit.diff.difference import Comparability, Stage, Status, TaskComparability, TaskSamples
-from reprokit.diff.samples.comparing import PairedTask
 from reprokit.diff.setup.comparing import definition_prefix
 from reprokit.diff.setup.facts import Weighed
 from reprokit.diff.side import Side
+from reprokit.diff.tasks import PairedTask
 
 # What was asked, and what the answer was held against: the stages before the model's own.
 _PARTS: dict[Stage, str] = {"document": "documents", "prompt": "prompts", "target": "targets"}
@@ -19,6 +19,7 @@ _NOT_THE_TASK = "metadata"
 # A prompt may be the words alone of a question about an image: without the document too, the question is not known.
 _ESSENTIAL = {"documents", "prompts"}
 _ALONE = "only one of them evaluated it"
+_WAYS_TO_MATCH = "`--match document` looks for the same documents, `--same-filter A=B` names the same answer extraction"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,8 @@ def _unknown_parts(samples: TaskSamples) -> list[str]:
 
 def _in_words(samples: TaskSamples) -> str:
     words = [f"{samples.compared} {'sample' if samples.compared == 1 else 'samples'} in common{_matched(samples)}"]
+    if not samples.compared and samples.only_in_a and samples.only_in_b:
+        words[0] += f" ({_WAYS_TO_MATCH})"
     alone = samples.only_in_a + samples.only_in_b
     if alone:
         words.append(f"{alone} in only one of them")
@@ -90,7 +93,7 @@ def _in_words(samples: TaskSamples) -> str:
 
 def _matched(samples: TaskSamples) -> str:
     """Say how partners were found, and how many were, where that was not by id alone."""
-    if not samples.matched_by.get("document") and samples.task_in_b is None:
+    if not samples.compared or (not samples.matched_by.get("document") and samples.task_in_b is None):
         return ""
     most = samples.compared + max(samples.only_in_a, samples.only_in_b)
     by = " and ".join(f"{count} by {kind}" for kind, count in samples.matched_by.items())
@@ -128,7 +131,9 @@ def _judge_by_samples(task: PairedTask, samples: TaskSamples, differs: list[str]
     if unknown:
         reason = f"{reason}; not compared: {', '.join(unknown)}"
     status: Status = "comparable"
-    if not samples.compared or samples.changed.get("document") == samples.compared:
+    if not samples.compared and not samples.only_in_a and not samples.only_in_b:
+        status = "unknown"
+    elif not samples.compared or samples.other_questions == samples.compared:
         status = "not"
     elif differs:
         status = "partly"
@@ -178,12 +183,19 @@ def _shared(tasks: list[TaskComparability]) -> str | None:
     return reasons.pop() if len(reasons) == 1 else None
 
 
+def _known_tasks(side: Side) -> dict[str, Task]:
+    """List a side's tasks by name; one that was not recorded is known by its samples or scores."""
+    scored = (metric.task for metric in side.results.metrics if not metric.group)
+    return {name: Task(name=name) for name in (*scored, *side.tasks())} | {
+        task.name: task for task in side.results.tasks
+    }
+
+
 def compare_tasks(
     a: Side, b: Side, tasks: Sequence[PairedTask], definitions: dict[str, Weighed], samples: Iterable[TaskSamples]
 ) -> Comparability:
     """Judge every task that either side evaluated."""
-    one = {task.name: task for task in a.results.tasks}
-    other = {task.name: task for task in b.results.tasks}
+    one, other = _known_tasks(a), _known_tasks(b)
     paired = {each.task: each for each in samples}
     return overall(
         [

@@ -18,13 +18,14 @@ from reprokit.diff.difference import (
     TaskSamples,
     Waterfall,
 )
-from reprokit.diff.samples.comparing import ComparedSamples, PairedTask, compare_samples
+from reprokit.diff.samples.comparing import ComparedSamples, compare_samples
 from reprokit.diff.samples.waterfall import waterfall
 from reprokit.diff.scores.inferring import Evidence, columns_of, scale, with_inference
+from reprokit.diff.scores.margins import require_margins
 from reprokit.diff.scores.rows import Naming, score_rows
 from reprokit.diff.setup.comparing import compare_set_ups
 from reprokit.diff.side import Side, has_results
-from reprokit.diff.tasks import pair_tasks
+from reprokit.diff.tasks import PairedTask, pair_tasks
 from reprokit.diff.verdict import SAME, Grounds, headline, judge
 from reprokit.errors import UsageError
 
@@ -46,7 +47,7 @@ def compare(a: Side, b: Side, asked: Asked = AS_USUAL, *, code: Iterable[CodeCha
         UsageError: what was asked for does not go with these bundles.
     """
     tasks = pair_tasks(a, b, asked)
-    set_ups = compare_set_ups(a, b)
+    set_ups = compare_set_ups(a, b, tasks)
     compared = [compare_samples(a, b, task, asked) for task in tasks if task.a in a.tasks() or task.b in b.tasks()]
     _require_key(asked, compared)
     comparability = compare_tasks(a, b, tasks, set_ups.tasks, [each.counts for each in compared])
@@ -54,6 +55,7 @@ def compare(a: Side, b: Side, asked: Asked = AS_USUAL, *, code: Iterable[CodeCha
         # Whatever it did not save: no run can have measured anything else than it did itself.
         comparability = Comparability(status="comparable", reason=SAME, tasks=list(map(_same, comparability.tasks)))
     scores = _scores(a, b, tasks, compared, comparability, asked)
+    require_margins(asked, scores)
     samples = [_with_waterfalls(each, scores) for each in compared]
     verdict, reason = judge(
         Grounds(
@@ -63,6 +65,7 @@ def compare(a: Side, b: Side, asked: Asked = AS_USUAL, *, code: Iterable[CodeCha
             set_up=set_ups.whole,
             scores=scores,
             samples=samples,
+            asked=asked,
         )
     )
     return Difference(

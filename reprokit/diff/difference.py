@@ -62,6 +62,10 @@ class Asked(Struct, frozen=True, kw_only=True):
     renamed: Annotated[
         dict[str, str], Meta(description="tasks of a and what b calls them", examples=[{"toy_mc": "toy"}])
     ] = {}
+    filters: Annotated[
+        dict[str, str | None],
+        Meta(description="filters of a and what b calls them; null: b names none", examples=[{"strict-match": None}]),
+    ] = {}
     where: Annotated[list[str], Meta(description="which samples are shown", examples=[["right-to-wrong"]])] = []
     shown: Annotated[int, Meta(description="how many samples of each task are shown at most")] = 20
 
@@ -199,6 +203,9 @@ class Inference(Struct, frozen=True, kw_only=True):
     design_effect: Annotated[
         float | None, Meta(description="variance with the clusters over variance as if all were independent")
     ] = None
+    partial: Annotated[
+        bool, Meta(description="samples that only one side has or scored, or about other documents, took no part")
+    ] = False
     a: Annotated[float, Meta(description="a's score over these")]
     b: float
     difference: float
@@ -336,6 +343,9 @@ class TaskSamples(Struct, frozen=True, kw_only=True):
         dict[str, int], Meta(description="of these: samples in which one side saved the stage and the other did not")
     ] = {}
     unanswered: Annotated[int, Meta(description="samples without a response or an answer on both sides to compare")] = 0
+    other_questions: Annotated[
+        int, Meta(description="pairs about other documents that also ask otherwise: no test uses them")
+    ] = 0
     flips: list[Flips] = []
     waterfalls: Annotated[list[Waterfall], Meta(description="of every score that is a mean over its samples")] = []
     chosen: Annotated[int, Meta(description="samples that match `asked.where`, of which `shown` holds some")] = 0

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from reprokit.diff.difference import Asked
-from reprokit.diff.samples.comparing import PairedTask
+from reprokit.diff.samples.matching import by_document
+from reprokit.diff.samples.scanning import scan
 from reprokit.diff.side import Side
 from reprokit.errors import UsageError
 
 
+@dataclass(frozen=True, kw_only=True)
+class PairedTask:
+    """A task that both sides are thought to have evaluated, by the name that each gives it."""
+
+    a: str
+    b: str
+
+    @property
+    def in_b(self) -> str | None:
+        """B's name, when it is another one."""
+        return None if self.a == self.b else self.b
+
+
 def _names(side: Side) -> set[str]:
-    return {task.name for task in side.results.tasks} | set(side.tasks())
+    scored = {metric.task for metric in side.results.metrics if not metric.group}
+    return {task.name for task in side.results.tasks} | set(side.tasks()) | scored
 
 
 def _require(name: str, names: Iterable[str], whose: str) -> None:
@@ -33,7 +49,7 @@ def pair_tasks(a: Side, b: Side, asked: Asked) -> list[PairedTask]:
     """Pair the tasks of two runs, in the order of a's names; one that only a side has is paired with its own name.
 
     Tasks are the same when they are called the same, or are said to be. Of two harnesses that have one further task
-    each, these two are thought to be the same one under two names: their samples will tell.
+    each, these two are the same one under two names if they have documents in common.
 
     Raises:
         UsageError: a task that was named is not there.
@@ -43,7 +59,9 @@ def pair_tasks(a: Side, b: Side, asked: Asked) -> list[PairedTask]:
     one, other = ours - theirs - set(renamed), theirs - ours - set(renamed.values())
     across = a.record.harness.name != b.record.harness.name
     if across and not renamed and len(one) == len(other) == 1:
-        renamed = {one.pop(): other.pop()}
+        left, right = one.pop(), other.pop()
+        if by_document(scan(a, left), scan(b, right), across=True, renamed={}).documents:
+            renamed = {left: right}
     taken = set(renamed.values())
     pairs = [PairedTask(a=name, b=renamed.get(name, name)) for name in ours]
     pairs += [PairedTask(a=name, b=name) for name in theirs - ours - taken]

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from reprokit.diff.difference import Comparability, Difference, ScoreRow, TaskSamples, Verdict
-from reprokit.diff.scores.outcome import regressions
+from reprokit.diff.difference import Asked, Comparability, Difference, ScoreRow, TaskSamples, Verdict
+from reprokit.diff.scores.outcome import is_beyond_chance, regressions
 from reprokit.diff.scores.rows import same_in_full
 from reprokit.diff.setup.facts import Weighed
 from reprokit.errors import ExitCode
@@ -30,6 +30,7 @@ class Grounds:
     set_up: Weighed
     scores: list[ScoreRow]
     samples: list[TaskSamples]
+    asked: Asked
 
 
 def alone(samples: TaskSamples) -> int:
@@ -59,19 +60,25 @@ def _samples_that_differ(samples: list[TaskSamples]) -> list[str]:
     return [*words, f"{counted(missing, 'sample')} in only one of them"] if missing else words
 
 
-def _scores_that_differ(scores: list[ScoreRow], *, of_the_same: bool) -> str:
+def _scores_that_differ(scores: list[ScoreRow], asked: Asked, *, of_the_same: bool) -> str:
     """Count the scores that differ, and say whether it matters; of other samples chance says nothing."""
-    differing = [row for row in scores if not row.same]
+    alone = sum(row.a is None or row.b is None for row in scores)
+    only = f", {counted(alone, 'score')} in only one of them" if alone else ""
+    differing = [row for row in scores if not row.same and row.a is not None and row.b is not None]
     if not differing:
-        return "scores equal" if scores else ""
+        return ("scores equal" if len(scores) > alone else "no score in common") + only if scores else ""
     outcomes = Counter(row.outcome for row in differing)
-    beyond = sum(row.outcome == "different" and row.inference is not None for row in differing)
-    told = f"{len(differing)} of {len(scores)} scores differ"
+    beyond = sum(row.outcome == "different" and is_beyond_chance(row, asked) for row in differing)
+    told = f"{len(differing)} of {len(scores) - alone} scores differ{only}"
     within = outcomes["equivalent"]
+    margins = sorted(
+        {row.inference.equivalence.margin for row in differing if row.inference and row.inference.equivalence}
+    )
+    less = f"by less than {' or '.join(f'{margin:g}' for margin in margins)}"
     if within == len(differing):
-        return f"{told}, by less than the margin"
+        return f"{told}, {less}"
     notes = [f"{beyond} by more than chance explains"] if beyond else []
-    notes += [f"{within} by less than the margin"] if within else []
+    notes += [f"{within} {less}"] if within else []
     if of_the_same and not beyond and outcomes["inconclusive"]:
         notes.append("none by more than chance explains")
     return ", ".join([told, *notes])
@@ -131,9 +138,18 @@ def _equal(grounds: Grounds) -> tuple[Verdict, str]:
 def _differing(grounds: Grounds) -> Verdict:
     """Say what differing scores come to: nothing is excused of which nothing is known."""
     outcomes = {row.outcome for row in grounds.scores if not row.same}
-    if not outcomes or not outcomes <= {"equivalent", "inconclusive"} or any(map(alone, grounds.samples)):
+    if not outcomes or not outcomes <= {"equivalent", "inconclusive"} or _is_apart(grounds):
         return "different"
     return "equivalent" if outcomes == {"equivalent"} else "inconclusive"
+
+
+def _is_apart(grounds: Grounds) -> bool:
+    """Tell whether samples or whole tasks of one side have no counterpart on the other."""
+    return any(map(alone, grounds.samples)) or bool(_incomparable(grounds.comparability))
+
+
+def _incomparable(comparability: Comparability) -> int:
+    return sum(task.status == "not" for task in comparability.tasks)
 
 
 def judge(grounds: Grounds) -> tuple[Verdict, str]:
@@ -155,13 +171,14 @@ def judge(grounds: Grounds) -> tuple[Verdict, str]:
         return "not comparable", "only one of them has results" if grounds.with_results else "neither has results"
     if grounds.comparability.status == "not":
         return "not comparable", grounds.comparability.reason
-    scores_equal = all(row.same for row in scores)
-    if scores_equal and not any(differs_in_results(task) for task in samples):
+    scores_equal, apart = all(row.same for row in scores), _is_apart(grounds)
+    if scores_equal and not apart and not any(differs_in_results(task) for task in samples):
         return _equal(grounds)
-    if scores and scores_equal and not any(map(alone, samples)):
+    if scores and scores_equal and not apart:
         return "same scores", _responses_that_differ(samples)
-    of_the_same = not any(map(alone, samples))
-    words = [_scores_that_differ(scores, of_the_same=of_the_same), *_samples_that_differ(samples)]
+    incomparable = _incomparable(grounds.comparability)
+    words = [_scores_that_differ(scores, grounds.asked, of_the_same=not apart), *_samples_that_differ(samples)]
+    words += [f"{counted(incomparable, 'task')} not comparable"] if incomparable else []
     return _differing(grounds), ", ".join(word for word in words if word)
 
 
@@ -176,10 +193,19 @@ def exit_code(difference: Difference, fail_on: FailOn = "difference") -> ExitCod
     Args:
         difference: the comparison.
         fail_on: `difference`: 0 for scores that are the same or equivalent, else 1; `regression`: 1 only when a score
-            got worse by more than chance or the margin explains, is gone, or when the two are not comparable.
+            got worse by more than chance explains, and than the margin; when a score or a sample is gone; when
+            something is not comparable; or when samples differ and there is no score to tell how.
     """
     if fail_on == "regression":
-        failed = difference.verdict == "not comparable" or bool(regressions(difference.scores))
+        failed = _lost_something(difference) or bool(regressions(difference.scores))
     else:
         failed = difference.verdict not in _EQUAL
     return ExitCode.DIFFERENCES if failed else ExitCode.FINE
+
+
+def _lost_something(difference: Difference) -> bool:
+    """Tell whether there is less to see in b than in a, or too little to tell whether it got worse."""
+    gone = any(task.only_in_a for task in difference.samples)
+    apart = difference.verdict == "not comparable" or bool(_incomparable(difference.comparability))
+    blind = not any(row.a is not None and row.b is not None for row in difference.scores)
+    return gone or apart or (blind and difference.verdict not in _EQUAL)

@@ -43,13 +43,12 @@ class FoundPictures:
         name = PurePosixPath(medium.name or "")
         for folder in self._folders if name.name else ():
             for path in (folder / name.relative_to(name.anchor), folder / name.name):
-                if path.resolve().is_relative_to(folder):
-                    yield from _read(path)
+                yield from _read(path, within=folder)
 
 
-def _read(path: Path) -> Iterator[bytes]:
-    try:
-        with open_regular(path) as stream:
-            yield stream.read(MOST_OF_ONE + 1)
-    except OSError:
-        return
+def _read(path: Path, *, within: Path) -> Iterator[bytes]:
+    # A name may hold what no file system takes, and lead through links that never end.
+    with suppress(OSError, ValueError, RuntimeError):
+        if path.resolve().is_relative_to(within):
+            with open_regular(path) as stream:
+                yield stream.read(MOST_OF_ONE + 1)

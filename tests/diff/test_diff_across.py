@@ -71,15 +71,45 @@ def test_items_are_found_by_their_documents_whatever_their_ids(harness):
 def test_items_without_a_document_in_common_are_found_by_id_and_their_documents_stay_unknown(harness):
     one = documents()
     a = harness("lm_eval", [said(n, each, "A") for n, each in enumerate(one)])
-    b = harness("script", [said(n, one[n] if n < 2 else {"text": one[n]["question"]}, "A") for n in range(6)])
+    b = harness("script", [said(n, {"text": one[n]["question"]}, "A") for n in range(6)])
 
     found = compare(a, b)
 
     (task,) = found.samples
-    assert task.matched_by == {"document": 2, "id": 4}
-    assert task.unknown["document"] == 4
+    assert task.matched_by == {"id": 6}
+    assert task.unknown["document"] == 6
     assert "document" not in task.changed
     assert found.comparability.tasks[0].status == "unknown"
+
+
+def test_where_both_write_documents_alike_others_are_other_questions(harness):
+    one = documents()
+    a = harness("lm_eval", [said(n, each, "A") for n, each in enumerate(one)])
+    b = harness("script", [said(n, one[n] if n < 2 else {"question": f"other {n}"}, "A") for n in range(6)])
+
+    (task,) = compare(a, b).samples
+
+    assert task.matched_by == {"document": 2, "id": 4}
+    assert (task.changed["document"], task.other_questions) == (4, 4)
+
+
+def test_two_tasks_without_a_document_in_common_are_not_thought_to_be_one(harness):
+    a = harness("lm_eval", [said(n, each, "A") for n, each in enumerate(documents())], task="arc")
+    b = harness("script", [said(n, {"other": n}, "A", task="hellaswag") for n in range(6)], task="hellaswag")
+
+    assert compare(a, b).verdict == "not comparable"
+
+
+def test_answer_extractions_of_other_names_are_the_same_when_that_is_said(harness):
+    rows = documents()
+    two = [said(n, each, "A", filter=name) for name in ("strict", "flexible") for n, each in enumerate(rows)]
+    a = harness("lm_eval", two, filter_="strict")
+    b = harness("script", [said(n, each, "A") for n, each in enumerate(rows)])
+
+    assert compare(a, b).samples[0].compared == 0
+    found = compare(a, b, Asked(filters={"strict": None}))
+    assert (found.samples[0].compared, found.samples[0].only_in_a) == (6, 6)
+    assert found.scores[0].in_b.filter is None
 
 
 def test_a_document_that_stands_twice_tells_nothing(harness):

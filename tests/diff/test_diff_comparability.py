@@ -52,7 +52,7 @@ def test_other_prompts_or_targets_are_partly_comparable(make, change, part):
 
 
 def test_some_other_documents_are_partly_comparable_and_all_are_not(make):
-    other = {"document_digest": "sha256:" + "0" * 64}
+    other = {"document_digest": "sha256:" + "0" * 64, "prompt": "another", "prompt_digest": None}
     some = [*rows(make)[:3], *rows(make, **other)[3:]]
 
     assert judged(make.side(rows(make)), make.side(some)).status == "partly"

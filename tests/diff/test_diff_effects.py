@@ -9,14 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reprokit.bundle.environment import Package
-from reprokit.diff.difference import EFFECTS
+from reprokit.diff.difference import EFFECTS, Asked
+from reprokit.diff.setup import comparing
 from reprokit.diff.setup.area_rules import AREA_RULES, DEFAULTS
-from reprokit.diff.setup.comparing import compare_set_ups
 from reprokit.diff.setup.effects import judge
 from reprokit.diff.setup.facts import AREAS
 from reprokit.diff.setup.keyed_values import CONTAINERS
 from reprokit.diff.setup.setting_rules import SETTING_RULES
 from reprokit.diff.setup.variable_rules import VARIABLE_RULES
+from reprokit.diff.tasks import pair_tasks
 
 REST = "the rest of the area"
 TREE, OTHER = "1" * 40, "2" * 40
@@ -204,6 +205,10 @@ RULES = [*AREA_RULES, *SETTING_RULES]
 NAMES = {rule.why: rule.name for rule in RULES}
 
 
+def set_ups(a, b):
+    return comparing.compare_set_ups(a, b, pair_tasks(a, b, Asked()))
+
+
 @pytest.mark.parametrize(("area", "name", "before", "after", "effect", "rule"), EXAMPLES)
 def test_a_change_has_the_effect_that_its_rule_says(area, name, before, after, effect, rule):
     found = judge(area, name, before, after)
@@ -301,7 +306,7 @@ def test_the_most_likely_comes_first_then_the_areas_in_their_order(make):
         environment=make.environment(packages=packages),
     )
 
-    found = compare_set_ups(a, b).whole.changes
+    found = set_ups(a, b).whole.changes
 
     assert [(c.effect, c.area, c.name) for c in found] == [
         ("likely", "invocation", "--limit"),

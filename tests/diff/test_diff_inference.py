@@ -143,7 +143,9 @@ def test_a_score_that_is_no_mean_of_its_samples_is_not_tested(make):
 
 def test_nothing_is_tested_where_other_questions_were_asked(scored):
     def another(sample):
-        return msgspec.structs.replace(sample, document={"other": sample.id}, document_digest=None)
+        return msgspec.structs.replace(
+            sample, document={"other": sample.id}, document_digest=None, prompt="other", prompt_digest=None
+        )
 
     found = compare(scored(toy={"acc": marks(1)}), scored(toy={"acc": marks(2)}, change=another))
 
@@ -155,13 +157,38 @@ def test_nothing_is_tested_where_other_questions_were_asked(scored):
 
 def test_samples_about_another_document_take_no_part_in_a_test(scored):
     def some(sample):
-        return msgspec.structs.replace(sample, document={"other": 1}) if sample.id < 10 else sample
+        other = {"document": {"other": 1}, "prompt": "other", "prompt_digest": None}
+        return msgspec.structs.replace(sample, **other) if sample.id < 10 else sample
 
     one, other = marks(1), marks(2)
     found = only_row(scored(toy={"acc": one}), scored(toy={"acc": other}, change=some)).inference
 
     assert found.n == 30
     assert found.difference == pytest.approx(other[10:].mean() - one[10:].mean())
+
+
+def test_a_document_with_one_more_key_asks_the_same_question(scored):
+    def with_passage(sample):
+        return msgspec.structs.replace(sample, document=sample.document | {"passage": 1}, document_digest=None)
+
+    found = compare(scored(toy={"acc": marks(1)}), scored(toy={"acc": marks(2)}, change=with_passage))
+
+    assert (found.comparability.status, found.samples[0].other_questions) == ("partly", 0)
+    assert found.comparability.tasks[0].differs == ["documents"]
+    assert found.scores[0].inference.n == 40
+
+
+def test_another_picture_under_the_same_words_is_another_question(scored):
+    def of(picture):
+        def change(sample):
+            medium = Medium(kind="image", digest=f"sha256:{picture:064x}")
+            return msgspec.structs.replace(sample, media=[medium])
+
+        return change
+
+    found = compare(scored(toy={"acc": marks(1)}, change=of(1)), scored(toy={"acc": marks(2)}, change=of(2)))
+
+    assert found.verdict == "not comparable"
 
 
 def test_without_samples_the_standard_errors_decide_and_it_is_said(make):
@@ -196,7 +223,11 @@ def test_a_small_difference_of_many_samples_is_equivalent_within_a_margin(scored
     assert compare(*sides, Asked(margin=0.02)).verdict == "equivalent"
     assert compare(*sides, Asked(margins={"acc": 0.02})).verdict == "equivalent"
     assert compare(*sides, Asked(margin=0.0005)).verdict != "equivalent"
-    assert compare(*sides, Asked(margins={"f1": 0.02})).scores[0].inference.equivalence is None
+    with pytest.raises(UsageError, match="there is no such metric"):
+        compare(*sides, Asked(margins={"f1": 0.02}))
+    with pytest.raises(UsageError, match="holds every difference") as refused:
+        compare(*sides, Asked(margin=5))
+    assert "`--margin acc=0.05`" in refused.value.hint
 
 
 def test_few_samples_are_never_equivalent(scored):

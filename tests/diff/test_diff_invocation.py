@@ -6,20 +6,26 @@ import pytest
 
 from reprokit.bundle.record import Input, Output
 from reprokit.bundle.values import SecretSlot
-from reprokit.diff.setup.comparing import compare_set_ups
+from reprokit.diff.difference import Asked
+from reprokit.diff.setup import comparing
+from reprokit.diff.tasks import pair_tasks
+
+
+def set_ups(a, b):
+    return comparing.compare_set_ups(a, b, pair_tasks(a, b, Asked()))
 
 
 def changes(a, b):
-    return [(c.area, c.name, c.kind, c.before, c.after) for c in compare_set_ups(a, b).whole.changes]
+    return [(c.area, c.name, c.kind, c.before, c.after) for c in set_ups(a, b).whole.changes]
 
 
 def ignored(a, b):
-    return {(i.area, i.name): i.rules for i in compare_set_ups(a, b).whole.ignored}
+    return {(i.area, i.name): i.rules for i in set_ups(a, b).whole.ignored}
 
 
 def argv_changes(make, before, after, **more):
     a, b = (make.side(record=make.record(argv, **more)) for argv in (before, after))
-    return [(c.name, c.kind, c.before, c.after) for c in compare_set_ups(a, b).whole.changes]
+    return [(c.name, c.kind, c.before, c.after) for c in set_ups(a, b).whole.changes]
 
 
 def test_a_changed_option_is_one_change_of_that_option(make):

@@ -10,17 +10,22 @@ from reprokit.bundle.environment import Package
 from reprokit.bundle.record import Output
 from reprokit.bundle.results import Task
 from reprokit.diff.compare import compare
-from reprokit.diff.setup import noise
-from reprokit.diff.setup.comparing import compare_set_ups
+from reprokit.diff.difference import Asked
+from reprokit.diff.setup import comparing, noise
 from reprokit.diff.setup.facts import AREAS
+from reprokit.diff.tasks import pair_tasks
+
+
+def set_ups(a, b):
+    return comparing.compare_set_ups(a, b, pair_tasks(a, b, Asked()))
 
 
 def changes(a, b):
-    return [(c.area, c.name, c.kind, c.before, c.after) for c in compare_set_ups(a, b).whole.changes]
+    return [(c.area, c.name, c.kind, c.before, c.after) for c in set_ups(a, b).whole.changes]
 
 
 def ignored(a, b):
-    return {(i.area, i.name): i.rules for i in compare_set_ups(a, b).whole.ignored}
+    return {(i.area, i.name): i.rules for i in set_ups(a, b).whole.ignored}
 
 
 # --- a faithful reproduction -------------------------------------------------------------------------------------------
@@ -85,7 +90,7 @@ def test_a_faithful_reproduction_elsewhere_has_no_change_in_its_set_up(make):
         host="b",
     )
 
-    found = compare_set_ups(original, again).whole
+    found = set_ups(original, again).whole
 
     assert found.changes == ()
     assert found.not_compared == ()

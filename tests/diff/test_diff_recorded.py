@@ -82,7 +82,10 @@ PAIRS = {
         "partly",
     ),
     ("lmms_eval/0.7.3/two_tasks", "lmms_eval/0.7.3/offset"): (
-        "different: 3 of 3 scores differ, 4 of 6 samples differ, 2 samples in only one of them",
+        (
+            "different: 2 of 2 scores differ, 1 score in only one of them, 4 of 6 samples differ, "
+            "2 samples in only one of them, 1 task not comparable"
+        ),
         "partly",
     ),
     ("lm_eval/0.4.13/dummy_in_git", "lmms_eval/0.7.3/two_tasks"): (

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from reprokit.bundle.environment import Package
 from reprokit.bundle.results import Task
-from reprokit.diff.setup.comparing import compare_set_ups
+from reprokit.diff.difference import Asked
+from reprokit.diff.setup import comparing
+from reprokit.diff.tasks import pair_tasks
+
+
+def set_ups(a, b):
+    return comparing.compare_set_ups(a, b, pair_tasks(a, b, Asked()))
 
 
 def sides(make, argv, claims, tasks=None):
@@ -30,7 +36,7 @@ def test_a_claim_that_repeats_an_option_is_ignored_and_says_so(make):
         ({"config": {"limit": 4.0, "x": 1}}, {"config": {"limit": 5.0, "x": 2}}),
     )
 
-    found = compare_set_ups(a, b).whole
+    found = set_ups(a, b).whole
 
     assert told(found) == (
         [("invocation", "--limit"), ("claims", "config.x")],
@@ -46,7 +52,7 @@ def test_a_claim_that_says_anything_else_than_the_option_stays_a_change(make, cl
         tuple({"config": {"limit": value}} for value in claimed),
     )
 
-    assert ("claims", "config.limit") in told(compare_set_ups(a, b).whole)[0]
+    assert ("claims", "config.limit") in told(set_ups(a, b).whole)[0]
 
 
 def test_an_option_that_is_not_given_is_retold_by_nothing_or_by_a_switch_that_is_off(make):
@@ -59,7 +65,7 @@ def test_an_option_that_is_not_given_is_retold_by_nothing_or_by_a_switch_that_is
         ),
     )
 
-    assert told(compare_set_ups(a, b).whole)[0] == [
+    assert told(set_ups(a, b).whole)[0] == [
         ("invocation", "--apply_chat_template"),
         ("invocation", "--limit"),
         ("claims", "config.resolved_cli_args.batch_size"),
@@ -77,7 +83,7 @@ def test_arguments_of_the_model_are_told_once_although_the_harness_notes_them_in
         (definition("float32"), definition("float16")),
     )
 
-    found = compare_set_ups(a, b)
+    found = set_ups(a, b)
 
     assert [(c.name, c.effect, c.note) for c in found.whole.changes] == [
         ("--model_args", "likely", "dtype: float32 → float16")
@@ -92,10 +98,10 @@ def test_seeds_are_told_once(make):
 
     argv = (["lm_eval", "--seed", "1"], ["lm_eval", "--seed", "1,2,3,4"])
     a, b = sides(make, argv, (claims(1, 1, 1, 1), claims(1, 2, 3, 4)))
-    assert told(compare_set_ups(a, b).whole)[0] == [("invocation", "--seed")]
+    assert told(set_ups(a, b).whole)[0] == [("invocation", "--seed")]
 
     a, b = sides(make, argv, (claims(1, 1, 1, 1), claims(1, 2, 9, 4)))
-    assert ("claims", "config.torch_seed") in told(compare_set_ups(a, b).whole)[0]
+    assert ("claims", "config.torch_seed") in told(set_ups(a, b).whole)[0]
 
 
 def test_shots_and_versions_of_a_task_are_told_once(make):
@@ -112,11 +118,11 @@ def test_shots_and_versions_of_a_task_are_told_once(make):
 
     bare = (["lm_eval"], ["lm_eval"])
     a, b = sides(make, bare, (claims(0, "1.0"), claims(5, "2.0")), (task(0, "1.0"), task(5, "2.0")))
-    assert told(compare_set_ups(a, b).whole)[0] == [("tasks", "toy, shots"), ("tasks", "toy, version")]
+    assert told(set_ups(a, b).whole)[0] == [("tasks", "toy, shots"), ("tasks", "toy, version")]
 
     asked = (["lm_eval", "-f", "0"], ["lm_eval", "--num_fewshot=5"])
     a, b = sides(make, asked, (claims(0, "1.0"), claims(5, "1.0")), (task(0, "1.0"), task(5, "1.0")))
-    assert told(compare_set_ups(a, b).whole)[0] == [("invocation", "--num_fewshot")]
+    assert told(set_ups(a, b).whole)[0] == [("invocation", "--num_fewshot")]
 
 
 def test_an_empty_table_is_not_told_beside_the_members_it_has_on_the_other_side(make):
@@ -124,7 +130,7 @@ def test_an_empty_table_is_not_told_beside_the_members_it_has_on_the_other_side(
         make, (["lm_eval"], ["lm_eval"]), ({"config": {"gen_kwargs": {}}}, {"config": {"gen_kwargs": {"top_p": 0.5}}})
     )
 
-    assert told(compare_set_ups(a, b).whole)[0] == [("claims", "config.gen_kwargs.top_p")]
+    assert told(set_ups(a, b).whole)[0] == [("claims", "config.gen_kwargs.top_p")]
 
 
 def test_the_harness_and_its_package_are_told_once(make):
@@ -136,11 +142,11 @@ def test_the_harness_and_its_package_are_told_once(make):
             record=record, environment=make.environment(packages=[Package(name="lm_eval", version=packaged)])
         )
 
-    assert told(compare_set_ups(side("1", "1"), side("2", "2")).whole)[0] == [
+    assert told(set_ups(side("1", "1"), side("2", "2")).whole)[0] == [
         ("harness", "version"),
         ("claims", "transformers_version"),
     ]
-    assert ("packages", "lm-eval") in told(compare_set_ups(side("1", "1"), side("2", "3")).whole)[0]
+    assert ("packages", "lm-eval") in told(set_ups(side("1", "1"), side("2", "3")).whole)[0]
 
 
 def test_what_is_claimed_of_a_task_that_only_one_run_evaluated_follows_from_that(make):
@@ -150,7 +156,7 @@ def test_what_is_claimed_of_a_task_that_only_one_run_evaluated_follows_from_that
 
     a, b = side("toy", "other/task"), side("toy")
 
-    assert told(compare_set_ups(a, b).whole) == (
+    assert told(set_ups(a, b).whole) == (
         [("tasks", "other/task")],
         [("claims", "results.`other/task`.alias", ["follows"]), ("claims", "versions.`other/task`", ["follows"])],
     )
@@ -163,8 +169,8 @@ def test_a_digest_of_a_text_follows_from_the_text(make):
     a, b = side(chat_template=None, chat_template_sha=None), side(chat_template="{{x}}", chat_template_sha="1")
     c = side(chat_template=None, chat_template_sha="2")
 
-    assert told(compare_set_ups(a, b).whole)[0] == [("claims", "chat_template")]
-    assert told(compare_set_ups(a, c).whole)[0] == [("claims", "chat_template_sha")]
+    assert told(set_ups(a, b).whole)[0] == [("claims", "chat_template")]
+    assert told(set_ups(a, c).whole)[0] == [("claims", "chat_template_sha")]
 
 
 SAID = st.sampled_from([None, True, False, 0, 1, 1.0, "1", "true", "a=1", "a=2", "", {}, {"a": "1"}, {"a": 2}, [1, 2]])
@@ -180,7 +186,7 @@ def test_what_is_taken_out_as_retold_is_still_told_by_a_change_that_stays(make, 
         return make.side(record=make.record(argv, claims={"config": {**said, "resolved_cli_args": said}}))
 
     a, b = (side(asked, said) for asked, said in zip(options, claims, strict=True))
-    there, back = compare_set_ups(a, b).whole, compare_set_ups(b, a).whole
+    there, back = set_ups(a, b).whole, set_ups(b, a).whole
 
     retold = [i for i in there.ignored if i.rules == ["retold"]]
     assert all(any(about(c) & about(i) for c in there.changes) for i in retold)

@@ -167,7 +167,8 @@ from types import SimpleNamespace
 from reprokit.bundle.sample import Sample
 from reprokit.bundle import canonical
 from reprokit.diff.difference import Asked
-from reprokit.diff.samples.comparing import PairedTask, compare_samples
+from reprokit.diff.samples.comparing import compare_samples
+from reprokit.diff.tasks import PairedTask
 
 def many(count):
     for number in range(count):

@@ -9,15 +9,21 @@ from reprokit.bundle.record import Harness, Subject, SubjectPart
 from reprokit.bundle.source import LeftOut
 from reprokit.bundle.values import Unknown
 from reprokit.diff.compare import compare
-from reprokit.diff.setup.comparing import compare_set_ups
+from reprokit.diff.difference import Asked
+from reprokit.diff.setup import comparing
+from reprokit.diff.tasks import pair_tasks
+
+
+def set_ups(a, b):
+    return comparing.compare_set_ups(a, b, pair_tasks(a, b, Asked()))
 
 
 def changes(a, b):
-    return [(c.area, c.name, c.kind, c.before, c.after) for c in compare_set_ups(a, b).whole.changes]
+    return [(c.area, c.name, c.kind, c.before, c.after) for c in set_ups(a, b).whole.changes]
 
 
 def ignored(a, b):
-    return {(i.area, i.name): i.rules for i in compare_set_ups(a, b).whole.ignored}
+    return {(i.area, i.name): i.rules for i in set_ups(a, b).whole.ignored}
 
 
 # --- source ------------------------------------------------------------------------------------------------------------
@@ -95,7 +101,7 @@ def test_the_same_version_with_other_files_is_told_as_such(make):
         package = Package(name="torch", version="2.1", record_digest="sha256:" + digit * 64)
         return make.side(environment=make.environment(packages=[package]))
 
-    (change,) = compare_set_ups(side("1"), side("2")).whole.changes
+    (change,) = set_ups(side("1"), side("2")).whole.changes
 
     assert (change.name, change.note) == ("torch, files", "same version, other files")
 
@@ -172,7 +178,7 @@ def test_gpus_that_could_not_be_listed_are_not_compared(make):
     def side(gpus):
         return make.side(environment=make.environment(hardware={"cpu": "Toy CPU", "gpus": gpus}))
 
-    found = compare_set_ups(side([{"index": "0", "name": "H200"}]), side({"unknown": "no answer in time"})).whole
+    found = set_ups(side([{"index": "0", "name": "H200"}]), side({"unknown": "no answer in time"})).whole
 
     assert found.changes == ()
     assert [(n.name, n.unknown_in, n.reason) for n in found.not_compared] == [("gpus", "b", "no answer in time")]
@@ -222,7 +228,7 @@ def test_keys_with_dots_are_not_mixed_up_with_nesting(make):
 
 def test_claims_of_different_harnesses_are_not_held_against_each_other(make):
     other = Harness(name="lmms_eval", version="0.7.3", version_from="claim", claims={"x": 1})
-    found = compare_set_ups(make.side(), make.side(record=make.record(harness=other))).whole
+    found = set_ups(make.side(), make.side(record=make.record(harness=other))).whole
 
     assert {(c.area, c.name) for c in found.changes} == {("harness", "name"), ("harness", "version")}
     assert "claims" in {item.area for item in found.not_compared}
@@ -261,7 +267,7 @@ def test_what_one_side_does_not_know_is_no_change(make):
     )
 
     a, b = make.side(), make.side(record=blind, environment=environment, sources=[])
-    found = compare_set_ups(a, b).whole
+    found = set_ups(a, b).whole
 
     assert found.changes == ()
     assert {item.unknown_in for item in found.not_compared} == {"b"}
@@ -275,7 +281,7 @@ def test_an_environment_that_nobody_recorded_is_not_compared(make):
         record=a.record, results=a.results, environment=None, sources=a.sources, streams=a.streams, identity="x"
     )
 
-    found = compare_set_ups(a, b).whole
+    found = set_ups(a, b).whole
 
     assert found.changes == ()
     assert {item.area for item in found.not_compared} >= {"packages", "python", "hardware"}

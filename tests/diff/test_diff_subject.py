@@ -6,11 +6,17 @@ import pytest
 
 from reprokit.bundle.record import ServedModel, Server, Subject, SubjectFile, SubjectPart
 from reprokit.bundle.values import Unknown
-from reprokit.diff.setup.comparing import compare_set_ups
+from reprokit.diff.difference import Asked
+from reprokit.diff.setup import comparing
+from reprokit.diff.tasks import pair_tasks
+
+
+def set_ups(a, b):
+    return comparing.compare_set_ups(a, b, pair_tasks(a, b, Asked()))
 
 
 def changes(a, b):
-    return [(c.area, c.name, c.kind, c.before, c.after) for c in compare_set_ups(a, b).whole.changes]
+    return [(c.area, c.name, c.kind, c.before, c.after) for c in set_ups(a, b).whole.changes]
 
 
 def subject_side(make, *parts, area="models"):
@@ -35,7 +41,7 @@ def test_another_model_is_a_change_even_if_nobody_knows_its_revision(make):
 
 
 def test_models_that_only_one_record_names_are_not_compared(make):
-    found = compare_set_ups(subject_side(make), subject_side(make, model())).whole
+    found = set_ups(subject_side(make), subject_side(make, model())).whole
 
     assert found.changes == ()
     assert [(n.area, n.name, n.unknown_in) for n in found.not_compared] == [("models", "*", "a")]
@@ -67,7 +73,7 @@ def test_files_that_only_one_side_knows_are_no_change(make, files, name):
     a = subject_side(make, model(revision=UNKNOWN, files=[weights("1")]))
     b = subject_side(make, model(revision=UNKNOWN, files=files))
 
-    found = compare_set_ups(a, b).whole
+    found = set_ups(a, b).whole
 
     assert found.changes == ()
     assert (name, "b") in {(n.name, n.unknown_in) for n in found.not_compared}
@@ -76,7 +82,7 @@ def test_files_that_only_one_side_knows_are_no_change(make, files, name):
 def test_files_beyond_those_listed_are_said_not_to_be_compared(make):
     a, b = (subject_side(make, model(files=[weights("1")], files_left_out=count)) for count in (0, 3))
 
-    found = compare_set_ups(a, b).whole
+    found = set_ups(a, b).whole
 
     assert found.changes == ()
     assert [(n.name, n.reason) for n in found.not_compared] == [("m, further files", "3 more are not listed")]

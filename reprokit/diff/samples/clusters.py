@@ -16,10 +16,11 @@ from reprokit.bundle import canonical
 from reprokit.bundle.values import Json
 from reprokit.diff.samples.scanning import NULL, Scanned
 
-KINDS = ("picture", "document", "item")
-"""By which samples are grouped unless a key is given: the same media, the same document, repeats of the same item."""
+NO_GROUP = -(1 << 63)
+"""Stands for the group of a sample that has none."""
 
 Labels = NDArray[np.int64]
+_MOST_OF_ALL = 0.9
 
 
 def _of_media(sample: Scanned) -> int | None:
@@ -42,17 +43,18 @@ def _look_up(value: Json, path: Sequence[str]) -> Json:
 
 
 class Grouping:
-    """Says what a sample may share with others, as numbers: one for a key that was asked for, else one of each kind."""
+    """Says what a sample may share with others, as numbers: media, document, and the key that was asked for, if any."""
 
     def __init__(self, key: str | None = None) -> None:
         self._path = key.split(".") if key else []
 
     def of(self, sample: Scanned) -> tuple[int | None, ...]:
         """Tell the groups of a sample; `None` for what it has not."""
+        kinds = (_of_media(sample), _of_document(sample))
         if not self._path:
-            return (_of_media(sample), _of_document(sample))
+            return kinds
         value = self._value(sample)
-        return (None if value is None else hash(canonical.line(value)),)
+        return (*kinds, None if value is None else hash(canonical.line(value)))
 
     def _value(self, sample: Scanned) -> Json:
         if self._path == ["id"]:
@@ -73,27 +75,54 @@ def shared(one: int | None, other: int | None) -> int | None:
     return one if other is None else hash(frozenset((one, other)))
 
 
-def _numbered(labels: Labels) -> tuple[Labels, int]:
-    values, inverse = np.unique(labels, return_inverse=True)
-    return inverse.astype(np.int64), len(values)
+def as_label(identifier: int | str) -> int:
+    """Give an item's id as a number of its own; Python's `hash` has one for -1 and -2."""
+    if isinstance(identifier, int) and NO_GROUP < identifier <= -(NO_GROUP + 1):
+        return identifier
+    return hash(f"id {identifier}")
 
 
-def chosen_clusters(groups: Sequence[Labels], key: str | None) -> tuple[Labels | None, str | None]:
+def _labels(groups: Labels, otherwise: Labels) -> Labels:
+    """Give each sample its group, or where it has none the group that it is in otherwise."""
+    return np.where(groups == NO_GROUP, otherwise, groups)
+
+
+def _tells(groups: Labels) -> bool:
+    """Tell whether groups are to be believed: some samples share one, and not nearly all of them the same."""
+    known = groups[groups != NO_GROUP]
+    counts = np.unique(known, return_counts=True)[1]
+    return bool(len(counts)) and int(counts.max()) > 1 and int(counts.max()) <= _MOST_OF_ALL * len(groups)
+
+
+def chosen_clusters(groups: Sequence[Labels], items: Labels, key: str | None) -> tuple[Labels | None, str | None]:
     """Choose what samples are grouped by, and give the group of each.
 
-    With a key, by it. Else by the first kind that puts some samples together, but not all of them into one group: a
-    harness that writes the same digest for every document says nothing by it.
+    By the key, where a sample of the task has it. Else by the same picture, where some share one, else by the same
+    document, else by the item, of which there may be repeats. Samples without a picture are grouped by their document,
+    those without a document by their item. A digest that nearly all samples have says nothing: some harnesses write
+    the same for every document.
 
     Args:
-        groups: for each kind the number of each sample, shape `(n,)`.
+        groups: of pictures, of documents and of the key, each of shape `(n,)`, `NO_GROUP` where a sample has none.
+        items: the label of each sample's item, shape `(n,)`.
         key: the key that was asked for.
 
     Returns:
         The groups, numbered from 0, and what they are; `None` twice when every sample stands for itself.
     """
-    names = (key,) if key is not None else KINDS
-    for labels, name in zip(groups, names, strict=True):
-        numbered, count = _numbered(labels)
-        if key is not None or 1 < count < len(labels):
-            return numbered, name
-    return None, None
+    pictures, documents = groups[0], groups[1]
+    by_document = _labels(documents, items) if _tells(documents) else items
+    if key is not None and (groups[2] != NO_GROUP).any():
+        return _numbered(_labels(groups[2], items)), key
+    for name, tells, labels in (
+        ("picture", _tells(pictures), _labels(pictures, by_document)),
+        ("document", _tells(documents), by_document),
+    ):
+        if tells:
+            return _numbered(labels), name
+    numbered = _numbered(items)
+    return (numbered, "item") if int(numbered.max()) + 1 < len(items) else (None, None)
+
+
+def _numbered(labels: Labels) -> Labels:
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)

@@ -17,19 +17,7 @@ from reprokit.diff.samples.pairing import pairs
 from reprokit.diff.samples.scanning import scan, whole
 from reprokit.diff.samples.tally import Noted, Tally
 from reprokit.diff.side import Side
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedTask:
-    """A task that both sides are thought to have evaluated, by the name that each gives it."""
-
-    a: str
-    b: str
-
-    @property
-    def in_b(self) -> str | None:
-        """B's name, when it is another one."""
-        return None if self.a == self.b else self.b
+from reprokit.diff.tasks import PairedTask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +74,7 @@ def compare_samples(a: Side, b: Side, task: PairedTask, asked: Asked) -> Compare
         unknown=_counts(tally.unknown, STAGES),
         known_by_one=_counts(tally.known_by_one, STAGES),
         unanswered=tally.unanswered,
+        other_questions=tally.other_questions,
         flips=tally.flips(),
         chosen=tally.chosen,
         shown=_shown(a, b, task, noted, matching, tally),
@@ -102,9 +91,10 @@ def _wanted(asked: Asked, saved_in: Where) -> Condition | None:
 
 def _matching(a: Side, b: Side, task: PairedTask, asked: Asked) -> Matching:
     across = a.record.harness.name != b.record.harness.name
+    renamed: dict[str | None, str | None] = {other: one for one, other in asked.filters.items()}
     if asked.match == "id" or (asked.match == "auto" and not across):
-        return Matching(across=across)
-    return by_document(scan(a, task.a), scan(b, task.b), across=across)
+        return Matching(across=across, renamed=renamed)
+    return by_document(scan(a, task.a), scan(b, task.b), across=across, renamed=renamed)
 
 
 def _saved_in(a: Side, b: Side, task: PairedTask) -> Where:
@@ -126,9 +116,9 @@ def _quoted(side: Side, task: str, wanted: set[Key], matching: Matching, *, seco
     found: dict[Key, Sample] = {}
     if task in side.tasks() and wanted:
         again = keyed(scan(side, task), matching, Occurrences(), Grouping(), second=second)
-        for reduced, line in zip(again, side.lines(task), strict=True):
+        for number, (reduced, line) in enumerate(zip(again, side.lines(task), strict=True), start=1):
             if reduced.key in wanted:
-                found[reduced.key] = whole(line)
+                found[reduced.key] = whole(side, task, number, line)
                 if len(found) == len(wanted):
                     break
     return found

@@ -31,6 +31,9 @@ _SPANS: dict[Stage, slice] = {
 }
 
 
+_MEDIA = 2
+
+
 class Reduced(Struct, frozen=True, kw_only=True, gc=False):
     """A sample to be compared.
 
@@ -70,7 +73,11 @@ def _shortened(value: bytes) -> bytes:
 
 
 def _of_digest(digest: str) -> bytes:
-    return bytes.fromhex(digest.removeprefix("sha256:"))[:_WIDTH]
+    try:
+        return bytes.fromhex(digest.removeprefix("sha256:"))[:_WIDTH]
+    except ValueError:
+        # What is no digest is still the same or not.
+        return _shortened(canonical.line(digest))
 
 
 def pieces_of(sample: Scanned) -> Pieces:
@@ -133,12 +140,14 @@ class Comparison(NamedTuple):
     """How two samples of the same key compare, stage by stage, first to last.
 
     `unknown` stages were saved by neither in a form that both have; `known_by_one` are those of them that one side did
-    save.
+    save. `asked_alike` says that both were asked the same question: about the same document, or about one that differs
+    in what neither the prompt, nor the target, nor a picture shows.
     """
 
     changed: tuple[Stage, ...]
     unknown: tuple[Stage, ...]
     known_by_one: tuple[Stage, ...]
+    asked_alike: bool
 
 
 def same_score(one: Score, other: Score) -> bool:
@@ -192,7 +201,16 @@ def compare(one: Reduced, other: Reduced) -> Comparison:
             changed.append(stage)
     if one.scores != other.scores:
         changed.append("score")
-    return Comparison(tuple(changed), tuple(unknown), tuple(known_by_one))
+    alike = "document" not in changed or _are_asked_alike(one.pieces, other.pieces)
+    return Comparison(tuple(changed), tuple(unknown), tuple(known_by_one), alike)
+
+
+def _are_asked_alike(one: Pieces, other: Pieces) -> bool:
+    """Tell whether two different documents make the same question, as far as is known."""
+    if one[_MEDIA] != other[_MEDIA]:
+        return False
+    spans = (_SPANS["prompt"], _SPANS["target"])
+    return all(_compare_stage(one[span], other[span]) for span in spans)
 
 
 def origin(comparison: Comparison) -> Origin | None:

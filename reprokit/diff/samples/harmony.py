@@ -56,18 +56,18 @@ def _harmonised(value: Raw) -> Raw:
     return NULL if text is None else Raw(canonical.line(text))
 
 
-def harmonise(sample: Scanned, *, same_document: bool) -> Scanned:
+def harmonise(sample: Scanned, *, documents_alike: bool) -> Scanned:
     """Bring a sample to the form in which it is compared with another harness's.
 
     Args:
         sample: the sample.
-        same_document: it was found by its document; otherwise nothing is known of whether the documents are the same,
-            for each harness writes them as it likes.
+        documents_alike: both harnesses write documents in the same way; otherwise nothing is known of whether two
+            documents are the same.
     """
     return replace(
         sample,
-        document=sample.document if same_document else NULL,
-        document_digest=sample.document_digest if same_document else None,
+        document=sample.document if documents_alike else NULL,
+        document_digest=sample.document_digest if documents_alike else None,
         prompt=_harmonised(sample.prompt),
         prompt_digest=None,
         media=sample.media,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,18 +28,21 @@ class Matching:
     """
 
     documents: frozenset[int] = frozenset()
-    renamed: dict[str | None, str | None] | None = None
+    renamed: dict[str | None, str | None] = field(default_factory=dict)
     across: bool = False
 
     def aligned(self, filter_: str | None) -> str | None:
         """Give a's name of a filter of b."""
-        return self.renamed.get(filter_, filter_) if self.renamed else filter_
+        return self.renamed.get(filter_, filter_)
 
 
 def document_number(sample: Scanned) -> int | None:
     """Give the first 64 bits of the digest of a sample's document; `None` when it saved neither."""
     if sample.document_digest is not None:
-        return int(sample.document_digest.removeprefix("sha256:")[:_LEADING], 16)
+        try:
+            return int(sample.document_digest.removeprefix("sha256:")[:_LEADING], 16)
+        except ValueError:
+            return None
     if sample.document != NULL:
         return int.from_bytes(hashlib.sha256(sample.document).digest()[: _LEADING // 2], "big")
     return None
@@ -75,15 +78,16 @@ def _survey(samples: Iterable[Scanned]) -> _Surveyed:
     return _Surveyed(filters=frozenset(filters), numbers=once)
 
 
-def by_document(a: Iterable[Scanned], b: Iterable[Scanned], *, across: bool) -> Matching:
+def by_document(
+    a: Iterable[Scanned], b: Iterable[Scanned], *, across: bool, renamed: dict[str | None, str | None]
+) -> Matching:
     """Look through both sides for documents that both have, to know samples by them.
 
     A document that stands more than once on a side, in the same filter and repeat, tells nothing.
     """
     one, other = _survey(a), _survey(b)
     shared = np.intersect1d(one.numbers, other.numbers, assume_unique=True)
-    renamed: dict[str | None, str | None] | None = None
-    if across and len(one.filters) == 1 and len(other.filters) == 1:
+    if across and not renamed and len(one.filters) == 1 and len(other.filters) == 1:
         renamed = dict.fromkeys(other.filters, next(iter(one.filters)))
     return Matching(documents=frozenset(shared.tolist()), renamed=renamed, across=across)
 
@@ -107,5 +111,6 @@ def keyed(
             identifier = f"{_BY_DOCUMENT}{number:016x}"
         key = Key(filter_, identifier, sample.epoch, occurrences.number(filter_, identifier, sample.epoch))
         groups = grouping.of(sample)
-        compared = harmonise(sample, same_document=identifier is not sample.id) if matching.across else sample
+        # Where some documents are the same, both write them alike, and others are others.
+        compared = harmonise(sample, documents_alike=bool(matching.documents)) if matching.across else sample
         yield Reduced(key=key, id=sample.id, pieces=pieces_of(compared), scores=sample.scores, grouping=groups)

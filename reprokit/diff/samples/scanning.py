@@ -42,6 +42,7 @@ class Scanned(Struct, frozen=True, kw_only=True, gc=False):
 
 _scanned = msgspec.json.Decoder(Scanned)
 _whole = msgspec.json.Decoder(Sample)
+_NO_SAMPLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def scan(side: Side, task: str) -> Iterator[Scanned]:
@@ -53,20 +54,24 @@ def scan(side: Side, task: str) -> Iterator[Scanned]:
     for number, line in enumerate(side.lines(task) if task in side.tasks() else (), start=1):
         try:
             yield _scanned.decode(line)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise InvalidRecordError(
-                f"samples of `{task}` in `{side.info.bundle_id}`, line {number}: {error}",
-                hint="`reprokit validate` lists all that is wrong; restore the bundle from another copy",
-            ) from error
+        except _NO_SAMPLE as error:
+            raise _invalid(side, task, number, error) from error
 
 
-def whole(line: bytes) -> Sample:
-    """Decode a line in full.
+def whole(side: Side, task: str, number: int, line: bytes) -> Sample:
+    """Decode a line in full, the task's `number`th.
 
     Raises:
         InvalidRecordError: it does not follow the schema.
     """
     try:
         return _whole.decode(line)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidRecordError(f"a line of samples: {error}", hint="`reprokit validate` says which") from error
+    except _NO_SAMPLE as error:
+        raise _invalid(side, task, number, error) from error
+
+
+def _invalid(side: Side, task: str, number: int, error: Exception) -> InvalidRecordError:
+    return InvalidRecordError(
+        f"samples of `{task}` in `{side.info.bundle_id}`, line {number}: {error}",
+        hint="`reprokit validate` lists all that is wrong; restore the bundle from another copy",
+    )

@@ -11,7 +11,7 @@ from reprokit.bundle.values import Score
 from reprokit.diff.difference import Flips, MatchedBy, Origin, Stage, Turn
 from reprokit.diff.samples.choosing import Candidate, Condition
 from reprokit.diff.samples.columns import Columns
-from reprokit.diff.samples.fingerprint import Comparison, Reduced, compare, is_number, origin
+from reprokit.diff.samples.fingerprint import Comparison, Reduced, compare, origin
 from reprokit.diff.samples.keys import Key, Order, order
 from reprokit.diff.samples.matching import is_by_document
 
@@ -43,15 +43,6 @@ def _count(counts: dict[str, int], stages: Iterable[str]) -> None:
 
 
 @dataclass(kw_only=True)
-class _Metric:
-    """A metric while it is tallied: whether all its values are right or wrong, and how many turned."""
-
-    binary: bool = True
-    to_one: int = 0
-    to_zero: int = 0
-
-
-@dataclass(kw_only=True)
 class Tally:
     """The counts of one task."""
 
@@ -64,6 +55,7 @@ class Tally:
     only_in_a: int = 0
     only_in_b: int = 0
     unanswered: int = 0
+    other_questions: int = 0
     same_score: int = 0
     chosen: int = 0
     changed: dict[str, int] = field(default_factory=dict)
@@ -72,7 +64,6 @@ class Tally:
     known_by_one: dict[str, int] = field(default_factory=dict)
     matched_by: Counter[MatchedBy] = field(default_factory=Counter)
     columns: dict[str | None, Columns] = field(default_factory=dict)
-    _metrics: dict[tuple[str | None, str], _Metric] = field(default_factory=dict)
     _noted: list[Noted] = field(default_factory=list)
     _worst: int = 4
 
@@ -107,41 +98,28 @@ class Tally:
             self.unanswered += {"response", "answer"} <= set(outcome.unknown)
             _count(self.unknown, outcome.unknown)
             _count(self.known_by_one, outcome.known_by_one)
-        self._of(one.key.filter).add(one, other, first)
-        turned = self._turned(one, other, same="score" not in outcome.changed)
+        self._of(one.key.filter).add(one, other, first, asked_alike=outcome.asked_alike)
+        self.other_questions += not outcome.asked_alike
         if first is not None:
-            self._differs(one, other, outcome, first, turned)
+            self._differs(one, other, outcome, first)
 
-    def _differs(
-        self, one: Reduced, other: Reduced, outcome: Comparison, first: Origin, turned: dict[str, Turn]
-    ) -> None:
+    def _differs(self, one: Reduced, other: Reduced, outcome: Comparison, first: Origin) -> None:
+        scored = "score" in outcome.changed
         self.differing += 1
-        self.same_score += "score" not in outcome.changed
+        self.same_score += not scored
         _count(self.changed, outcome.changed)
         self.first[first] += 1
-        rank = 0 if turned else 1 if "score" in outcome.changed else 2 if _OF_THE_MODEL & set(outcome.changed) else 4
+        turned = self._turned(one, other) if scored else {}
+        rank = 0 if turned else 1 if scored else 2 if _OF_THE_MODEL & set(outcome.changed) else 4
         self._note(rank, one, Found(first, outcome.changed, turned), other.id)
 
-    def _turned(self, one: Reduced, other: Reduced, *, same: bool) -> dict[str, Turn]:
+    def _turned(self, one: Reduced, other: Reduced) -> dict[str, Turn]:
         turned: dict[str, Turn] = {}
         for name, before in one.scores.items():
-            if name not in other.scores:
-                continue
-            after = other.scores[name]
-            metric = self._metric(one.key.filter, name)
-            if metric.binary and not (before in _BINARY and after in _BINARY):
-                metric.binary = all(mark in _BINARY for mark in (before, after) if is_number(mark))
-            if not same and (turn := self._turn(name, before, after)) is not None:
-                metric.to_one += after == 1
-                metric.to_zero += after == 0
+            turn = self._turn(name, before, other.scores[name]) if name in other.scores else None
+            if turn is not None:
                 turned[name] = turn
         return turned
-
-    def _metric(self, filter_: str | None, name: str) -> _Metric:
-        metric = self._metrics.get((filter_, name))
-        if metric is None:
-            metric = self._metrics[filter_, name] = _Metric()
-        return metric
 
     def _turn(self, name: str, before: Score, after: Score) -> Turn | None:
         if before == after or before not in _BINARY or after not in _BINARY:
@@ -171,16 +149,16 @@ class Tally:
 
     def is_binary(self, filter_: str | None, metric: str) -> bool:
         """Tell whether a metric gave nothing but 0 and 1 to the samples that both sides have."""
-        found = self._metrics.get((filter_, metric))
-        return found is not None and found.binary
+        return filter_ in self.columns and self.columns[filter_].turned(metric) is not None
 
     def flips(self) -> list[Flips]:
         """Count the samples that turned, for each metric that only says right or wrong."""
         flips: list[Flips] = []
-        for (filter_, name), counts in sorted(self._metrics.items(), key=lambda item: (item[0][0] or "", item[0][1])):
-            if counts.binary and (counts.to_one or counts.to_zero):
-                lost, won = counts.to_zero, counts.to_one
+        for filter_, columns in sorted(self.columns.items(), key=lambda item: (item[0] is not None, item[0] or "")):
+            for name in columns.metrics:
+                won, lost = columns.turned(name) or (0, 0)
                 if name in self.lower_is_better:
-                    lost, won = won, lost
-                flips.append(Flips(metric=name, filter=filter_, right_to_wrong=lost, wrong_to_right=won))
+                    won, lost = lost, won
+                if won or lost:
+                    flips.append(Flips(metric=name, filter=filter_, right_to_wrong=lost, wrong_to_right=won))
         return flips

@@ -9,6 +9,8 @@ import numpy as np
 from reprokit.diff.difference import ORIGINS, Step, Waterfall
 from reprokit.diff.samples.columns import Columns, Marks, is_computable
 
+_ROUNDING = 1e-12
+
 
 def mean(*parts: Marks) -> float | None:
     """Give the mean of all marks that are numbers, exactly rounded; `None` when there is none."""
@@ -59,6 +61,8 @@ def waterfall(columns: Columns, metric: str, filter_: str | None, *, scale: floa
     if others:
         total = after * scale - before * scale
         rest = total - math.fsum(step.share for step in steps)
+        # What two means of equal marks differ by is rounding.
+        rest = rest if abs(rest) > _ROUNDING * max(abs(before), abs(after)) * scale else 0.0
         steps.append(Step(origin="other samples", samples=others, share=rest + 0.0))
     return Waterfall(
         metric=metric, filter=filter_, difference=math.fsum(step.share for step in steps) + 0.0, steps=steps

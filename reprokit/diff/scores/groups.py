@@ -8,6 +8,7 @@ from reprokit.bundle.results import Results
 from reprokit.consistency.groups import leaves
 from reprokit.consistency.moments import agree, number
 from reprokit.diff.difference import Asked, Mark, ScoreRow
+from reprokit.diff.scores.margins import margin_of
 from reprokit.diff.scores.told import Scaled
 from reprokit.diff.statistics.inference import Inferred, conclude
 from reprokit.diff.statistics.means import Estimate, weighted_mean
@@ -16,9 +17,10 @@ Part = tuple[ScoreRow, Scaled]
 Parts = Mapping[tuple[str, str, str | None], Part]
 
 
-def _members(row: ScoreRow, parts: Parts, a: Results, b: Results) -> list[Part] | str:
+def _members(row: ScoreRow, parts: Parts, a: Results, b: Results, asked: Asked) -> list[Part] | str:
+    in_a = {other: one for one, other in asked.renamed.items()}
     names = list(dict.fromkeys(leaves(a.groups, row.task)))
-    if not names or set(names) != set(leaves(b.groups, row.task)):
+    if not names or set(names) != {in_a.get(name, name) for name in leaves(b.groups, row.task)}:
         return "not both say of the same tasks that they are in the group"
     with_metric = {(each.task, each.metric, each.filter) for each in a.metrics if not each.group}
     keys = [key for name in names if (key := (name, row.metric, row.filter)) in with_metric]
@@ -73,7 +75,7 @@ def _estimate(scaled: Scaled) -> Estimate:
     )
 
 
-def whole(row: ScoreRow, parts: Parts, a: Results, b: Results, asked: Asked, margin: float | None) -> Scaled | str:
+def whole(row: ScoreRow, parts: Parts, a: Results, b: Results, asked: Asked) -> Scaled | str:
     """Judge a group's score; or say why that cannot be done.
 
     lm-eval and lmms-eval give a group the mean of its tasks' scores, weighted by their numbers of samples or not (see
@@ -81,7 +83,7 @@ def whole(row: ScoreRow, parts: Parts, a: Results, b: Results, asked: Asked, mar
     """
     if row.a is None or row.b is None or row.difference is None:
         return row.reason or "there is no difference to judge"
-    members = _members(row, parts, a, b)
+    members = _members(row, parts, a, b, asked)
     if isinstance(members, str):
         return members
     weights = _weights(row, members)
@@ -106,6 +108,6 @@ def whole(row: ScoreRow, parts: Parts, a: Results, b: Results, asked: Asked, mar
         interval_by="t over tasks",
         level=asked.level,
         power=asked.power,
-        margin=margin,
+        margin=margin_of(row.metric, asked),
     )
-    return Scaled(inferred=inferred, scale=1.0, kind="group")
+    return Scaled(inferred=inferred, scale=1.0, kind="group", partial=any(part.partial for _, part in members))

@@ -10,14 +10,16 @@ from msgspec.structs import replace
 
 from reprokit.bundle.results import Results
 from reprokit.bundle.values import Score
+from reprokit.consistency.groups import leaves
 from reprokit.consistency.moments import number
 from reprokit.diff.difference import Asked, Mark, ScoreRow, TaskComparability
 from reprokit.diff.samples.columns import Columns, is_computable
 from reprokit.diff.samples.comparing import ComparedSamples
 from reprokit.diff.samples.waterfall import mean
 from reprokit.diff.scores import groups
+from reprokit.diff.scores.margins import margin_of
 from reprokit.diff.scores.outcome import outcome
-from reprokit.diff.scores.reported import scale_of
+from reprokit.diff.scores.reported import scales_of
 from reprokit.diff.scores.told import Scaled, told
 from reprokit.diff.statistics.holm import holm
 from reprokit.diff.statistics.inference import conclude, infer
@@ -55,20 +57,16 @@ def columns_of(row: ScoreRow, compared: ComparedSamples) -> Columns | None:
     return compared.columns.get(None) if set(compared.columns) == {None} else None
 
 
-def _margin(row: ScoreRow, asked: Asked) -> float | None:
-    return asked.margins.get(row.metric, asked.margin)
-
-
 def _paired(row: ScoreRow, columns: Columns, factor: float, asked: Asked) -> Scaled | Untested:
     marks = columns.marks(row.metric)
-    # Another document is another question: its marks say nothing about this one.
-    usable = ~(np.isnan(marks.a) | np.isnan(marks.b) | columns.begins_in("document"))
+    # The marks of another question say nothing about this one.
+    usable = ~(np.isnan(marks.a) | np.isnan(marks.b)) & columns.asked_alike()
     if not usable.any():
         return Untested(reason="no sample was scored by both")
     if not is_computable(marks.a[usable], marks.b[usable]):
         return Untested(reason=_TOO_LARGE)
     labels, by = columns.clusters(asked.cluster)
-    margin = _margin(row, asked)
+    margin = margin_of(row.metric, asked)
     inferred = infer(
         marks.a[usable],
         marks.b[usable],
@@ -77,7 +75,8 @@ def _paired(row: ScoreRow, columns: Columns, factor: float, asked: Asked) -> Sca
         power=asked.power,
         margin=None if margin is None else margin / factor,
     )
-    return Scaled(inferred=inferred, scale=factor, by=by)
+    partial = not usable.all() or bool(len(marks.only_a) or len(marks.only_b))
+    return Scaled(inferred=inferred, scale=factor, by=by, partial=partial)
 
 
 def _measured(mark: Mark) -> Measured:
@@ -90,14 +89,14 @@ def _unpaired(row: ScoreRow, a: Mark, b: Mark, asked: Asked) -> Scaled | Unteste
         return Untested(reason=_TOO_LARGE)
     estimate = unpaired_mean(*sides)
     if estimate.stderr is None:
-        return Untested(reason="not both saved samples, and not both give a standard error")
+        return Untested(reason="not both saved samples, and not both give a standard error above 0")
     inferred = conclude(
         estimate,
         test="unpaired t",
         interval_by="t, unpaired",
         level=asked.level,
         power=asked.power,
-        margin=_margin(row, asked),
+        margin=margin_of(row.metric, asked),
     )
     return Scaled(inferred=inferred, scale=1.0, kind="unpaired", note=_UNPAIRED)
 
@@ -129,8 +128,8 @@ def scale(row: ScoreRow, columns: Columns) -> float | None:
         (row.a.value if row.a else None, mean(marks.a, marks.only_a)),
         (row.b.value if row.b else None, mean(marks.b, marks.only_b)),
     ]
-    scales = {scale_of(number(value), computed) for value, computed in values}
-    return scales.pop() if len(scales) == 1 else None
+    fitting = [scales_of(number(value), computed) for value, computed in values]
+    return min(set.intersection(*fitting), default=None)
 
 
 def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
@@ -139,6 +138,21 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
         replace(row, inference=replace(row.inference, p_adjusted=value)) if row.inference is not None else row
         for row, value in zip(rows, values, strict=True)
     ]
+
+
+def _with_outcomes(rows: Sequence[ScoreRow], evidence: Evidence) -> list[ScoreRow]:
+    """Judge every score; that of a group for which there is no test comes to what the worst of its tasks comes to."""
+    judged = [replace(row, outcome=outcome(row, evidence.asked)) for row in rows]
+    by_key = {(row.task, row.metric, row.filter): row.outcome for row in judged if not row.group}
+    found: list[ScoreRow] = []
+    for row in judged:
+        tested = row.inference is not None and row.inference.p is not None
+        if row.group and row.outcome == "inconclusive" and not tested:
+            parts = leaves(evidence.a.groups, row.task)
+            outcomes = {by_key.get((name, row.metric, row.filter), "same") for name in parts}
+            row = replace(row, outcome="different" if "different" in outcomes else row.outcome)  # noqa: PLW2901 - the same, judged
+        found.append(row)
+    return found
 
 
 def with_inference(rows: Sequence[ScoreRow], evidence: Evidence) -> list[ScoreRow]:
@@ -156,10 +170,10 @@ def with_inference(rows: Sequence[ScoreRow], evidence: Evidence) -> list[ScoreRo
     }
     for position, row in enumerate(rows):
         if row.group:
-            whole = groups.whole(row, parts, evidence.a, evidence.b, evidence.asked, _margin(row, evidence.asked))
+            whole = groups.whole(row, parts, evidence.a, evidence.b, evidence.asked)
             found[position] = Untested(reason=whole) if isinstance(whole, str) else whole
     judged = [
         replace(row, inference=told(item)) if isinstance(item, Scaled) else replace(row, untested=item.reason)
         for row, item in zip(rows, found, strict=True)
     ]
-    return [replace(row, outcome=outcome(row, evidence.asked)) for row in _adjusted(judged)]
+    return _with_outcomes(_adjusted(judged), evidence)

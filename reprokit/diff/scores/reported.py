@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from reprokit.consistency.moments import agree
 
-_SCALES = (1.0, 100.0)
-_ROUNDED = 6
+SCALES = (1.0, 100.0)
+_FEWEST = {1.0: 2, 100.0: 1}
+_MOST = 6
 _HALF = 0.5
 
 
-def scale_of(reported: float | None, computed: float | None) -> float | None:
-    """Tell what the mean of the marks is to be multiplied by to get the score: 1, or 100 when it is in per cent.
+def places(reported: float) -> int | None:
+    """Count the places after the point that a score seems to be rounded to; `None` when it is written in full."""
+    exponent = Decimal(repr(float(reported))).normalize().as_tuple().exponent
+    count = -exponent if isinstance(exponent, int) else 0
+    return max(count, 0) if count <= _MOST else None
 
-    A score that was rounded to its last digit, to no more than six places, counts as the mean, too.
+
+def scales_of(reported: float | None, computed: float | None) -> set[float]:
+    """Tell what the mean of the marks may be multiplied by to get the score: 1, or 100 when it is in per cent.
+
+    A score that was rounded counts as the mean, too, if enough places are left for that to say something: two of a
+    share, one of a per cent.
 
     Returns:
-        The factor; `None` when the score is not the mean.
+        The factors that fit; none when the score is not the mean.
     """
     if reported is None or computed is None:
-        return None
-    for scale in _SCALES:
-        if agree(reported, computed * scale, abs(computed * scale)):
-            return scale
-    # A whole number says nothing about rounding, unless it is in per cent.
-    places = len(repr(reported).partition(".")[2]) if not float(reported).is_integer() else 0
-    for scale in _SCALES:
-        rounded = 0 < places <= _ROUNDED or (scale > 1 and places == 0)
-        if rounded and abs(reported - computed * scale) <= _HALF * 10.0**-places + 1e-12:
-            return scale
-    return None
+        return set()
+    exact = {scale for scale in SCALES if agree(reported, computed * scale, abs(computed * scale))}
+    rounded = places(reported)
+    if exact or rounded is None:
+        return exact
+    error = _HALF * 10.0**-rounded + 1e-12
+    return {scale for scale in SCALES if rounded >= _FEWEST[scale] and abs(reported - computed * scale) <= error}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
+from reprokit.bundle import canonical
 from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import NotScored, Score
 from reprokit.diff.difference import Mark, ScoreRow, Spelled
 from reprokit.diff.samples.fingerprint import plain, same_score
 from reprokit.diff.setup.facts import same
 
-Row = tuple[str, bool, str, str, bool, int]
+Row = tuple[str, bool, str, str, bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,23 +28,37 @@ class Naming:
     filter_of: Callable[[str, str | None], str | None]
 
 
-def _key(task: str, filter_: str | None, metric: Metric, number: int) -> Row:
-    return task, metric.group, metric.metric, filter_ or "", filter_ is not None, number
-
-
-def _rows(metrics: Iterable[Metric], naming: Naming | None) -> dict[Row, Metric]:
-    """Key each metric by a's names; one that a harness reports twice (two reducers of one scorer) gets a number."""
-    keyed: dict[Row, Metric] = {}
+def _rows(metrics: Iterable[Metric], naming: Naming | None) -> dict[Row, list[Metric]]:
+    """Key each metric by a's names; a harness may report one twice, such as two reducers of one scorer."""
+    keyed: dict[Row, list[Metric]] = {}
     for metric in metrics:
         task, filter_ = metric.task, metric.filter
         if naming is not None:
             task = naming.tasks.get(task, task)
             filter_ = naming.filter_of(task, filter_)
-        number = 1
-        while (key := _key(task, filter_, metric, number)) in keyed:
-            number += 1
-        keyed[key] = metric
+        key = (task, metric.group, metric.metric, filter_ or "", filter_ is not None)
+        keyed.setdefault(key, []).append(metric)
     return keyed
+
+
+def _partners(before: list[Metric], after: list[Metric]) -> Iterator[tuple[Metric | None, Metric | None]]:
+    """Pair the scores of one name: equal values with each other, the rest in an order that is not that of the files."""
+    ones, others = sorted(before, key=canonical.line), sorted(after, key=canonical.line)
+    if len(ones) == len(others) == 1:
+        yield ones[0], others[0]
+        return
+    waiting: dict[bytes, list[Metric]] = {}
+    for metric in others:
+        waiting.setdefault(canonical.line(plain(metric.value)), []).append(metric)
+    rest: list[Metric] = []
+    for metric in ones:
+        equal = waiting.get(canonical.line(plain(metric.value)))
+        if equal:
+            yield metric, equal.pop(0)
+        else:
+            rest.append(metric)
+    left = sorted((metric for metrics in waiting.values() for metric in metrics), key=canonical.line)
+    yield from zip_longest(rest, left)
 
 
 def _mark(metric: Metric | None) -> Mark | None:
@@ -112,7 +128,11 @@ def score_rows(a: Results, b: Results, naming: Naming) -> list[ScoreRow]:
     A metric that only one side has is a row with a null on the other.
     """
     before, after = _rows(a.metrics, None), _rows(b.metrics, naming)
-    return [_row(key, before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())]
+    return [
+        _row(key, one, other)
+        for key in sorted(before.keys() | after.keys())
+        for one, other in _partners(before.get(key, []), after.get(key, []))
+    ]
 
 
 def same_in_full(row: ScoreRow) -> bool:

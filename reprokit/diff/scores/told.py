@@ -15,13 +15,14 @@ from reprokit.diff.statistics.inference import Inferred
 class Scaled:
     """What was inferred from marks, and what these are multiplied by to get the score's units.
 
-    `by` names what the samples were grouped by.
+    `by` names what the samples were grouped by; `partial` says that some samples took no part.
     """
 
     inferred: Inferred
     scale: float
     kind: Literal["paired", "unpaired", "group"] = "paired"
     by: str | None = None
+    partial: bool = False
     note: str | None = None
 
 
@@ -53,6 +54,7 @@ def told(found: Scaled) -> Inference:
         clusters=inferred.clusters,
         clustered_by=found.by if inferred.clusters is not None else None,
         design_effect=inferred.design_effect,
+        partial=found.partial,
         a=inferred.a * scale,
         b=inferred.b * scale,
         difference=inferred.difference * scale + 0.0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reprokit.bundle.record import Record
@@ -18,8 +18,11 @@ from reprokit.diff.setup.retold import without_retold
 from reprokit.diff.setup.software import environment_facts
 from reprokit.diff.setup.subject import subject_facts
 from reprokit.diff.side import Side
+from reprokit.diff.tasks import PairedTask
 
 _OTHER_HARNESS = Unknown(unknown="the harnesses differ, and each has its own words")
+_KEPT_OUT = Unknown(unknown="one of them keeps its samples as digests, and a program's own claims may tell of samples")
+_SCRIPT = "script"
 _GIT_CLAIMS = frozenset({"git_hash", "git_branch"})
 
 
@@ -33,24 +36,29 @@ class SetUps:
 
 @dataclass(frozen=True, kw_only=True)
 class _Half:
-    """One side with what had to be worked out for it: its checkouts by the name of their pair, and its places."""
+    """One side with what had to be worked out for it.
+
+    These are its checkouts by the name of their pair, its places, and for the tasks that are compared a's names.
+    """
 
     side: Side
     checkouts: dict[str, Source]
     places: Places
+    tasks: dict[str, str]
 
 
-def compare_set_ups(a: Side, b: Side) -> SetUps:
-    """Compare the set-ups of two runs."""
+def compare_set_ups(a: Side, b: Side, tasks: Sequence[PairedTask]) -> SetUps:
+    """Compare the set-ups of two runs, as far as they are about these tasks or about all."""
     pairs = pair_sources(a.sources, b.sources)
     one = {label: source for label, (source, _) in pairs.items() if source is not None}
     other = {label: source for label, (_, source) in pairs.items() if source is not None}
-    first = _Half(side=a, checkouts=one, places=places(a, one))
-    second = _Half(side=b, checkouts=other, places=places(b, other))
+    first = _Half(side=a, checkouts=one, places=places(a, one), tasks={task.a: task.a for task in tasks})
+    second = _Half(side=b, checkouts=other, places=places(b, other), tasks={task.b: task.a for task in tasks})
     where = (first.places, second.places)
-    tasks = _tasks(a, b, where)
+    definitions = _definitions(a, b, tasks, where)
     whole = weigh(_facts(first, second), _facts(second, first), where)
-    return SetUps(whole=_without_mere_order(without_retold(combine([whole, *tasks.values()]))), tasks=tasks)
+    parts = [whole, *definitions.values()]
+    return SetUps(whole=_without_mere_order(without_retold(combine(parts))), tasks=definitions)
 
 
 def _facts(half: _Half, other: _Half) -> Iterator[Fact]:
@@ -64,7 +72,8 @@ def _facts(half: _Half, other: _Half) -> Iterator[Fact]:
     yield Fact(area="harness", name="version", value=record.harness.version)
     yield from table("harness", record.harness.fields, "field ")
     yield from _claims(record, opposite, sources_known=bool(half.side.sources and other.side.sources))
-    yield from (Fact(area="tasks", name=task.name, value="evaluated") for task in half.side.results.tasks)
+    evaluated = (half.tasks[task.name] for task in half.side.results.tasks if task.name in half.tasks)
+    yield from (Fact(area="tasks", name=name, value="evaluated") for name in evaluated)
     yield from subject_facts("models", record.subject.models, opposite.subject.models, (half.places, other.places))
     yield from subject_facts(
         "datasets", record.subject.datasets, opposite.subject.datasets, (half.places, other.places)
@@ -91,6 +100,9 @@ def _claims(record: Record, opposite: Record, *, sources_known: bool) -> Iterato
     if record.harness.name != opposite.harness.name:
         yield Fact(area="claims", name=WHOLE_AREA, value=_OTHER_HARNESS)
         return
+    if record.samples != opposite.samples and record.harness.name == _SCRIPT:
+        yield Fact(area="claims", name=WHOLE_AREA, value=_KEPT_OUT)
+        return
     outputs = {output.path for output in record.invocation.outputs}
     for name, value in flatten(record.harness.claims):
         if isinstance(value, str) and value in outputs:
@@ -101,14 +113,14 @@ def _claims(record: Record, opposite: Record, *, sources_known: bool) -> Iterato
             yield Fact(area="claims", name=name, value=value)
 
 
-def _definition(task: Task, *, other_harness: bool) -> Iterator[Fact]:
-    yield Fact(area="tasks", name=f"{task.name}, version", value=task.version)
-    yield Fact(area="tasks", name=f"{task.name}, shots", value=task.n_shot)
-    yield Fact(area="tasks", name=f"{task.name}, samples available", value=task.samples_available)
+def _definition(name: str, task: Task, *, other_harness: bool) -> Iterator[Fact]:
+    yield Fact(area="tasks", name=f"{name}, version", value=task.version)
+    yield Fact(area="tasks", name=f"{name}, shots", value=task.n_shot)
+    yield Fact(area="tasks", name=f"{name}, samples available", value=task.samples_available)
     if other_harness:
-        yield Fact(area="tasks", name=f"{task.name}, definition", value=_OTHER_HARNESS)
+        yield Fact(area="tasks", name=f"{name}, definition", value=_OTHER_HARNESS)
     else:
-        yield from table("tasks", task.config, definition_prefix(task.name))
+        yield from table("tasks", task.config, definition_prefix(name))
 
 
 def definition_prefix(task: str) -> str:
@@ -116,13 +128,18 @@ def definition_prefix(task: str) -> str:
     return f"{task}, definition "
 
 
-def _tasks(a: Side, b: Side, where: tuple[Places, Places]) -> dict[str, Weighed]:
+def _definitions(a: Side, b: Side, tasks: Sequence[PairedTask], where: tuple[Places, Places]) -> dict[str, Weighed]:
     one = {task.name: task for task in a.results.tasks}
     other = {task.name: task for task in b.results.tasks}
     differ = a.record.harness.name != b.record.harness.name
     return {
-        name: weigh(_definition(one[name], other_harness=differ), _definition(other[name], other_harness=differ), where)
-        for name in sorted(one.keys() & other.keys())
+        task.a: weigh(
+            _definition(task.a, one[task.a], other_harness=differ),
+            _definition(task.a, other[task.b], other_harness=differ),
+            where,
+        )
+        for task in tasks
+        if task.a in one and task.b in other
     }
 
 

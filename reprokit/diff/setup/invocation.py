@@ -168,6 +168,9 @@ def invocation_facts(invocation: Invocation, checkout: str | None, where: Places
     Of the inputs that were named, those with a digest are told; a folder is known by the checkout it lies in, if any.
     """
     yield from _arguments(invocation)
+    if isinstance(invocation.argv, Unknown):
+        # Inputs are what the command line names.
+        yield Fact(area="inputs", name=WHOLE_AREA, value=invocation.argv)
     for item in invocation.inputs:
         if item.digest is not None:
             yield Fact(area="inputs", name=where.named(item.path)[0], value=item.digest)

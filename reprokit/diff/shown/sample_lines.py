@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reprokit.bundle.values import Json
-from reprokit.diff.difference import Asked, Flips, Said, SampleChange, Stage, TaskSamples
+from reprokit.diff.difference import STAGES, Difference, Flips, Said, SampleChange, Stage, TaskSamples
 from reprokit.diff.shown.legible import number, printable, quoted, shorten, shorten_both
 from reprokit.diff.shown.text_changes import changed_lines
 from reprokit.diff.shown.words import ARROW, WIDTH, count
@@ -13,22 +13,31 @@ from reprokit.diff.shown.words import ARROW, WIDTH, count
 _MOST_SAMPLES = 5
 _NAME = 34
 _ABSENT = "absent"
+_NOT_KEPT = "(not kept)"
 
 
-def sample_lines(tasks: list[TaskSamples], asked: Asked, *, everything: bool) -> Iterator[str]:
+def sample_lines(difference: Difference, *, everything: bool, most: int | None) -> Iterator[str]:
     """Write how many samples are the same, and quote some that are not."""
+    tasks, asked = difference.samples, difference.asked
     if not tasks:
         return
     compared, identical = (sum(task.compared for task in tasks), sum(task.identical for task in tasks))
     others = compared - identical - sum(task.differing for task in tasks)
-    yield f"samples: {identical} of {compared} identical" + (f", {others} equal in what both saved" if others else "")
+    told = f"{identical} of {compared} identical" if compared else "none in common"
+    across = difference.a.harness != difference.b.harness
+    known = "in what can be compared" if across else "in what both saved"
+    yield f"samples: {told}" + (f", {others} equal {known}" if others else "")
     # Who asks for certain samples wants to read them.
     whole = everything or bool(asked.where)
+    if asked.where:
+        chosen = sum(task.chosen for task in tasks)
+        yield f"  {chosen or 'no'} {'sample' if chosen == 1 else 'samples'} {' and '.join(asked.where)}"
+    most = most if most is not None else asked.shown if whole else _MOST_SAMPLES
     for task in tasks:
         if _is_worth_a_line(task):
-            yield f"  {shorten(printable(task.task), _NAME)}: {_counts(task)}"
+            yield f"  {shorten(printable(task.task), _NAME)}: {_counts(task, across=across)}"
             yield from (f"    {_flip(flips)}" for flips in task.flips)
-            yield from _shown(task, whole=whole)
+            yield from _shown(task, whole=whole, most=most)
 
 
 def _is_worth_a_line(task: TaskSamples) -> bool:
@@ -36,7 +45,7 @@ def _is_worth_a_line(task: TaskSamples) -> bool:
     return bool(task.identical < task.compared or apart)
 
 
-def _counts(task: TaskSamples) -> str:
+def _counts(task: TaskSamples, *, across: bool) -> str:
     if task.saved_in != "both":
         return f"{count(task.only_in_a + task.only_in_b, 'sample')} saved by {task.saved_in} only"
     words = [f"{task.compared} compared"]
@@ -45,7 +54,7 @@ def _counts(task: TaskSamples) -> str:
         words.append(f"{task.differing} differ ({stages})")
     if task.known_by_one:
         stages = ", ".join(f"{stage} {number}" for stage, number in task.known_by_one.items())
-        words.append(f"saved by only one: {stages}")
+        words.append(f"{'not to be compared' if across else 'saved by only one'}: {stages}")
     words += [
         f"{number} {what}"
         for number, what in (
@@ -64,13 +73,12 @@ def _flip(flips: Flips) -> str:
     return f"{printable(name)}: {flips.right_to_wrong} right → wrong, {flips.wrong_to_right} wrong → right"
 
 
-def _shown(task: TaskSamples, *, whole: bool) -> Iterator[str]:
-    shown = task.shown if whole else task.shown[:_MOST_SAMPLES]
+def _shown(task: TaskSamples, *, whole: bool, most: int) -> Iterator[str]:
+    shown = task.shown[:most]
     for change in shown:
         yield from _sample(change, whole=whole)
     if task.chosen > len(shown):
-        rest = count(task.chosen - len(shown), "more sample")
-        yield f"    … and {rest}" + ("" if len(shown) < len(task.shown) else f": `--samples {task.chosen}` shows them")
+        yield f"    … and {count(task.chosen - len(shown), 'more sample')}: `--samples {task.chosen}` shows them"
 
 
 def _title(change: SampleChange) -> str:
@@ -91,11 +99,31 @@ def _sample(change: SampleChange, *, whole: bool) -> Iterator[str]:
         yield f"    {_title(change)}: only in {'b' if change.a is None else 'a'}"
         return
     yield f"    {_title(change)}: {', '.join(change.changed)}"
-    for stage in change.changed:
+    for stage in STAGES:
+        one, other = said(change.a, stage), said(change.b, stage)
         if stage == "score":
-            yield f"      score     {shorten(_marks(change.a, change.b), WIDTH - 16)}"
+            marks = _marks(change.a, change.b)
+            yield from [f"      score     {shorten(marks, WIDTH - 16)}"] if marks else []
+        elif stage not in change.changed:
+            yield from _unchanged(change, stage, one, whole=whole)
         elif not (stage == "answer" and _as_it_came(change.a, change.b)):
-            yield from _stage(stage, said(change.a, stage), said(change.b, stage), whole=whole)
+            yield from _stage(stage, one, other, whole=whole)
+    yield from _pictures(change.a, change.b)
+
+
+def _unchanged(change: SampleChange, stage: Stage, value: Json, *, whole: bool) -> Iterator[str]:
+    """Quote what both say, where what differs cannot be judged without it."""
+    needed: dict[Stage, Stage] = {"response": "answer", "target": "score"}
+    judged = stage in needed and needed[stage] in change.changed
+    if value is not None and value != [] and (judged or (whole and stage == "prompt")):
+        yield f"      {stage:8}  {shorten(quoted(value), WIDTH - 26)} (in both)"
+
+
+def _pictures(one: Said, other: Said) -> Iterator[str]:
+    before, after = ([medium.digest for medium in side.media] for side in (one, other))
+    if before != after:
+        told = (", ".join(str(digest)[:19] for digest in digests) or _ABSENT for digests in (before, after))
+        yield f"      pictures  {ARROW.join(told)}"
 
 
 def said(side: Said, stage: Stage) -> Json:
@@ -121,7 +149,8 @@ def _stage(stage: Stage, one: Json, other: Json, *, whole: bool) -> Iterator[str
         yield from (f"        {line}" for line in changed_lines(one, other, width=WIDTH))
         return
     half = (WIDTH - len(ARROW) - 18) // 2
-    yield f"      {stage:8}  {ARROW.join(shorten_both(quoted(one), quoted(other), half))}"
+    one_text, other_text = (_NOT_KEPT if value is None or value == [] else quoted(value) for value in (one, other))
+    yield f"      {stage:8}  {ARROW.join(shorten_both(one_text, other_text, half))}"
 
 
 def _as_it_came(one: Said, other: Said) -> bool:

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 
 from reprokit.diff.difference import Difference, Inference, Mark, ScoreRow
+from reprokit.diff.scores.outcome import is_of_all
 from reprokit.diff.shown.legible import number, printable, shorten
 from reprokit.diff.shown.words import amount, come_from, count, grouped, is_share, probability, sense
 
 _MOST_ROWS = 24
 _MOST_ORIGINS = 8
 _NAME = 30
+_NAMED = 2  # the first columns are names, and are cut before numbers are
+_WIDTH = 48
 _ABSENT = "absent"
 _OTHERWISE = "differs in its details"
 
@@ -40,7 +43,8 @@ def _table(rows: list[ScoreRow]) -> Iterator[str]:
         lines = [[*line[:2], *line[3:]] for line in lines]
     empty = [column for column in range(len(lines[0])) if not any(line[column] for line in lines[1:])]
     kept = [column for column in range(len(lines[0])) if column not in empty]
-    widths = {column: min(max(len(line[column]) for line in lines), _NAME) for column in kept}
+    widest = {column: _NAME if column < _NAMED else _WIDTH for column in kept}
+    widths = {column: min(max(len(line[column]) for line in lines), widest[column]) for column in kept}
     for line in lines if rows else []:
         cells = [f"{shorten(line[column], widths[column]):{widths[column]}}" for column in kept]
         yield ("  " + "  ".join(cells)).rstrip()
@@ -61,11 +65,11 @@ def _said(row: ScoreRow) -> list[str]:
     if found is None or row.same or row.difference == 0:
         return ["", "", "", ""]
     share = is_share(row)
-    interval = (
-        f"{amount(found.interval.low, share=share)} to {amount(found.interval.high, share=share)}"
-        if found.interval
-        else "not known"
-    )
+    interval = "not known"
+    if found.interval is not None:
+        interval = f"{amount(found.interval.low, share=share)} to {amount(found.interval.high, share=share)}"
+    if not is_of_all(row):
+        interval = f"{amount(found.difference, share=share)} in common: {interval}"
     p = "" if found.p_adjusted is None else probability(found.p_adjusted)
     finds = _finds(found.detectable, share=share)
     return [interval, p, finds, row.outcome]
@@ -112,7 +116,9 @@ def _methods(rows: list[ScoreRow]) -> Iterator[str]:
         if len(pairs) == 1
         else f" over {pairs[0]} to {pairs[-1]} pairs"
     )
-    yield f"  tested by {told}{over}; `finds`: what would be found with a probability of 80 %"
+    finds = any(each.detectable is not None for each in found)
+    legend = "; `finds`: what would be found with a probability of 80 %" if finds else ""
+    yield f"  tested by {told}{over}{legend}"
     yield from (f"  {line}" for line in dict.fromkeys(filter(None, map(grouped, found))))
     yield from _margins(found)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from reprokit.diff.difference import Difference, Inference, Mark, ScoreRow
+from reprokit.diff.scores.outcome import is_of_all
 from reprokit.diff.shown.legible import number
 from reprokit.diff.shown.markup import code, prose
 from reprokit.diff.shown.words import amount, come_from, count, grouped, is_share, probability, sense, unit
@@ -94,7 +95,8 @@ def _difference(row: ScoreRow, found: Inference | None) -> str:
     if found is None or found.interval is None:
         return written
     low, high = (amount(end, share=share) for end in (found.interval.low, found.interval.high))
-    return f"{written} [{low} to {high}]"
+    of_pairs = "" if is_of_all(row) else f"{amount(found.difference, share=share)} in common: "
+    return f"{written} [{of_pairs}{low} to {high}]"
 
 
 def _notes(rows: list[ScoreRow], most: int) -> Iterator[str]:

@@ -14,6 +14,8 @@ _MOST_CHANGES = 12
 _MOST_AREAS = 4
 _MOST_FILES = 6
 _NAME = 34
+_ABSENT = "absent"
+_SHORT_PATCH = 30
 
 
 def setup_lines(difference: Difference, *, everything: bool) -> Iterator[str]:
@@ -48,9 +50,9 @@ def _change(change: Change | Ignored, taken: int) -> str:
     note = shorten(note, WIDTH // 2)
     room = max(WIDTH - taken - len(note) - len(ARROW) - 6, 24)
     if change.kind == "added":
-        return f"+ {shorten(value(change.after), room)}{note}"
+        return f"{_ABSENT}{ARROW}{shorten(value(change.after), room)}{note}"
     if change.kind == "removed":
-        return f"- {shorten(value(change.before), room)}{note}"
+        return f"{shorten(value(change.before), room)}{ARROW}{_ABSENT}{note}"
     return ARROW.join(shorten_both(value(change.before), value(change.after), room // 2)) + note
 
 
@@ -94,10 +96,11 @@ def code_lines(difference: Difference, *, everything: bool) -> Iterator[str]:
             yield f"  {file.kind:8}  {lines:10}  {printable(file.path)}"
         if len(files) < len(change.files):
             yield f"  … and {len(change.files) - len(files)} more files"
-        if everything and change.patch:
-            yield from (f"    {printable(line)}" for line in change.patch.splitlines())
-        elif change.patch:
-            yield "  `--all` shows the patch"
+        patch = (change.patch or "").splitlines()
+        if everything or len(patch) <= _SHORT_PATCH:
+            yield from (f"    {printable(line)}" for line in patch)
+        else:
+            yield f"  the patch has {len(patch)} lines: `--all` shows it"
 
 
 def _summary(change: CodeChange) -> str:

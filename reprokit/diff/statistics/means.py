@@ -131,7 +131,7 @@ def unpaired_mean(a: Measured, b: Measured) -> Estimate:
         a=a.value,
         b=b.value,
         difference=b.value - a.value,
-        stderr=None if told is None else math.sqrt(math.fsum(told)),
+        stderr=None if told is None else math.sqrt(math.fsum(told)) or None,
         degrees=0.0 if told is None else _satterthwaite(told, sizes),
     )
 
@@ -167,7 +167,7 @@ def weighted_mean(weights: Sequence[float], parts: Sequence[Estimate]) -> Estima
         a=math.fsum(weight * part.a for weight, part in counted),
         b=math.fsum(weight * part.b for weight, part in counted),
         difference=math.fsum(weight * part.difference for weight, part in counted),
-        stderr=math.sqrt(math.fsum(variances)) if known else None,
+        stderr=math.sqrt(math.fsum(variances)) or None if known else None,
         degrees=_satterthwaite(variances, [degrees for *_, degrees in errors]) if known else 0.0,
     )
 
