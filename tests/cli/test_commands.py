@@ -400,7 +400,7 @@ def test_changed_code_is_shown_as_the_patch_between_the_two_trees(reprokit, eval
     git(evaluation, "commit", "-qam", "Changed")
     reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
 
-    (code,) = reprokit.json("diff", captured, "latest", check=None, directory=evaluation)["code"]
+    (code,) = reprokit.json("diff", captured, "latest", check=None)["code"]
 
     assert code["learnt_from"] == "trees"
     assert [file["path"] for file in code["files"]] == ["answers.py"]

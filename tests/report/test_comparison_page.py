@@ -114,7 +114,7 @@ def test_nothing_that_a_bundle_holds_is_more_than_text(made, visit):
     assert opened.foreign_requests == []
     assert count("script, iframe, object, embed, link, base, form, img, textarea, frame, math") == 0
     assert count("style") == 1
-    assert count("head > meta") == count("meta") == 5
+    assert count("head > meta") == count("meta") == 6
     assert count("[style], [onload], [onerror], [onfocus], [onclick], [srcdoc], [title]") == 0
     assert count("a:not([href^='#'])") == 0
     attributes = opened.page.evaluate(
