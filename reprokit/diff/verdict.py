@@ -79,8 +79,9 @@ def _scores_that_differ(scores: list[ScoreRow], asked: Asked, *, of_the_same: bo
         return f"{told}, {less}"
     notes = [f"{beyond} by more than chance explains"] if beyond else []
     notes += [f"{within} {less}"] if within else []
+    untested = outcomes["different"] - beyond
     if of_the_same and not beyond and outcomes["inconclusive"]:
-        notes.append("none by more than chance explains")
+        notes.append("none by more than chance explains" if not untested else f"{untested} of them without a test")
     return ", ".join([told, *notes])
 
 

@@ -50,7 +50,7 @@ class PictureBook:
 
     def _refusal(self, data: bytes | None) -> str | None:
         if data is None:
-            return "it is not to be had here"
+            return "it is not to be had here; --pictures names folders to look in"
         if picture_type(data) is None:
             return "it is no PNG, JPEG, GIF or WebP"
         if len(data) > self._most_of_one:

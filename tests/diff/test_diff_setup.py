@@ -35,8 +35,8 @@ def test_another_commit_and_tree_are_changes_of_the_checkout(make):
 
     assert [(c[1], c[3], c[4]) for c in changes(a, b)] == [
         ("my-evals, tree", "d" * 40, "f" * 40),
-        ("my-evals, commit", "c" * 40, "e" * 40),
         ("my-evals, dirty", False, True),
+        ("my-evals, commit", "c" * 40, "e" * 40),
     ]
 
 

@@ -210,7 +210,7 @@ captured from finished outputs
 where a run writes says nothing about it
 weights.bin added, binary
 28 right → wrong, 11 wrong → right
-5 samples shown; 65 were asked for
+5 samples shown, of 65 that differ or were asked for
 Two and two make five.
 doc-5
 epoch 2

@@ -45,7 +45,7 @@ def test_a_picture_is_embedded_byte_for_byte(made):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (None, "it is not to be had here"),
+        (None, "it is not to be had here; --pictures names folders to look in"),
         (b"<svg/>", "it is no PNG, JPEG, GIF or WebP"),
         (b"GIF89a" + b"x" * 1000, "it has 0.00101 MB, and a page shows those of up to 0.001 MB"),
     ],

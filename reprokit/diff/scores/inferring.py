@@ -141,18 +141,16 @@ def _adjusted(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
 
 
 def _with_outcomes(rows: Sequence[ScoreRow], evidence: Evidence) -> list[ScoreRow]:
-    """Judge every score; that of a group for which there is no test comes to what the worst of its tasks comes to."""
+    """Judge every score; that of a group for which there is no test is different when one of its tasks is."""
     judged = [replace(row, outcome=outcome(row, evidence.asked)) for row in rows]
-    by_key = {(row.task, row.metric, row.filter): row.outcome for row in judged if not row.group}
-    found: list[ScoreRow] = []
-    for row in judged:
-        tested = row.inference is not None and row.inference.p is not None
-        if row.group and row.outcome == "inconclusive" and not tested:
-            parts = leaves(evidence.a.groups, row.task)
-            outcomes = {by_key.get((name, row.metric, row.filter), "same") for name in parts}
-            row = replace(row, outcome="different" if "different" in outcomes else row.outcome)  # noqa: PLW2901 - the same, judged
-        found.append(row)
-    return found
+    different = {(row.task, row.metric, row.filter) for row in judged if row.outcome == "different" and not row.group}
+    return [replace(row, outcome="different") if _follows(row, different, evidence.a) else row for row in judged]
+
+
+def _follows(row: ScoreRow, different: set[tuple[str, str, str | None]], a: Results) -> bool:
+    if not row.group or row.outcome != "inconclusive" or (row.inference is not None and row.inference.p is not None):
+        return False
+    return any((name, row.metric, row.filter) in different for name in leaves(a.groups, row.task))
 
 
 def with_inference(rows: Sequence[ScoreRow], evidence: Evidence) -> list[ScoreRow]:

@@ -169,7 +169,8 @@ _SOURCE = (
         "some code may have been read after it was changed",
     ),
     _rule("untracked", "source", "possible", "[^,]*, left out .*", "a file that was not recorded may have been read"),
-    _rule("name of a tree", "source", "unlikely", "[^,]*, (commit|dirty|operation)", "the tree says what code it was"),
+    _rule("uncommitted", "source", "possible", "[^,]*, dirty", "code that is in no commit is in the tree"),
+    _rule("name of a tree", "source", "unlikely", "[^,]*, (commit|operation)", "the tree says what code it was"),
 )
 
 _MACHINE = (

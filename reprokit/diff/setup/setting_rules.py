@@ -204,7 +204,7 @@ _ANSWERS = (
     _setting(
         "repeats",
         "possible",
-        r"repeats?|epochs(_reducer)?|num_generations|n",
+        r"repeats?|epochs(_reducer)?|num_generations",
         "the score is over another number of answers to each sample",
     ),
     _setting(
