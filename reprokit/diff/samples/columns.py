@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reprokit.bundle.values import NotScored, Score
+from reprokit.bundle.values import Score
+from reprokit.consistency.moments import number
 from reprokit.diff.difference import ORIGINS, Origin
 from reprokit.diff.samples.clusters import NO_GROUP, Labels, as_label, chosen_clusters, shared
 from reprokit.diff.samples.fingerprint import Reduced
@@ -31,13 +32,8 @@ def as_mark(score: Score | None) -> float:
     """Write a score as a number; `nan` when it is none."""
     if type(score) is float and score - score == 0.0:
         return score
-    if score is None or isinstance(score, NotScored):
-        return _NOT_SCORED
-    try:
-        value = float(score)
-    except OverflowError:
-        return _NOT_SCORED
-    return value if math.isfinite(value) else _NOT_SCORED
+    value = number(score)
+    return _NOT_SCORED if value is None else value
 
 
 def is_computable(*parts: Marks) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import islice, zip_longest
 
 from reprokit.bundle.values import Json
-from reprokit.diff.difference import Said, SampleChange, TaskSamples
-from reprokit.diff.shown.legible import number, printable, quoted, shorten, shorten_both
+from reprokit.diff.difference import SampleChange, TaskSamples
+from reprokit.diff.shown.legible import printable, quoted, shorten, shorten_both
 from reprokit.diff.shown.markup import details, fenced, fitting, legible
-from reprokit.diff.shown.sample_lines import said
+from reprokit.diff.shown.said import as_it_came, marks_that_differ, said
 from reprokit.diff.shown.text_changes import changed_lines
 from reprokit.diff.shown.words import ARROW, count
 
@@ -17,7 +17,6 @@ _MOST = 10
 _MOST_LINES = 30
 _WIDTH = 100
 _NAME = 60
-_ABSENT = "absent"
 
 
 def quoted_samples(tasks: list[TaskSamples], room: int) -> str:
@@ -48,8 +47,8 @@ def _sample(change: SampleChange) -> Iterator[str]:
     yield f"{_title(change)}: {', '.join(change.changed)}"
     for stage in change.changed:
         if stage == "score":
-            yield f"  score: {_marks(change.a, change.b)}"
-        elif stage != "answer" or not _as_it_came(change.a, change.b):
+            yield f"  score: {shorten(marks_that_differ(change.a, change.b), 2 * _WIDTH)}"
+        elif stage != "answer" or not as_it_came(change.a, change.b):
             yield f"  {stage}:"
             yield from _texts(said(change.a, stage), said(change.b, stage))
 
@@ -76,18 +75,3 @@ def _texts(one: Json, other: Json) -> Iterator[str]:
     rest = sum(1 for _ in lines)
     if rest:
         yield f"    … {count(rest, 'more line')}"
-
-
-def _as_it_came(one: Said, other: Said) -> bool:
-    """Tell whether the answers say the same as the responses above them."""
-    return all(quoted(side.responses) == quoted(side.answer) for side in (one, other))
-
-
-def _marks(one: Said, other: Said) -> str:
-    words = []
-    for name in sorted(one.scores.keys() | other.scores.keys()):
-        before, after = one.scores.get(name), other.scores.get(name)
-        if before != after:
-            marks = (_ABSENT if score is None else number(score) for score in (before, after))
-            words.append(f"{shorten(printable(name), _NAME)} {ARROW.join(marks)}")
-    return shorten(", ".join(words), 2 * _WIDTH)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from reprokit.bundle.values import Json
 from reprokit.diff.difference import STAGES, Difference, Flips, Said, SampleChange, Stage, TaskSamples
-from reprokit.diff.shown.legible import number, printable, quoted, shorten, shorten_both
+from reprokit.diff.shown.legible import printable, quoted, shorten, shorten_both
+from reprokit.diff.shown.said import ABSENT, as_it_came, marks_that_differ, said
 from reprokit.diff.shown.text_changes import changed_lines
 from reprokit.diff.shown.words import ARROW, WIDTH, count
 
 _MOST_SAMPLES = 5
 _NAME = 34
-_ABSENT = "absent"
 _NOT_KEPT = "(not kept)"
 
 
@@ -102,11 +102,11 @@ def _sample(change: SampleChange, *, whole: bool) -> Iterator[str]:
     for stage in STAGES:
         one, other = said(change.a, stage), said(change.b, stage)
         if stage == "score":
-            marks = _marks(change.a, change.b)
+            marks = marks_that_differ(change.a, change.b)
             yield from [f"      score     {shorten(marks, WIDTH - 16)}"] if marks else []
         elif stage not in change.changed:
             yield from _unchanged(change, stage, one, whole=whole)
-        elif not (stage == "answer" and _as_it_came(change.a, change.b)):
+        elif not (stage == "answer" and as_it_came(change.a, change.b)):
             yield from _stage(stage, one, other, whole=whole)
     yield from _pictures(change.a, change.b)
 
@@ -122,25 +122,8 @@ def _unchanged(change: SampleChange, stage: Stage, value: Json, *, whole: bool) 
 def _pictures(one: Said, other: Said) -> Iterator[str]:
     before, after = ([medium.digest for medium in side.media] for side in (one, other))
     if before != after:
-        told = (", ".join(str(digest)[:19] for digest in digests) or _ABSENT for digests in (before, after))
+        told = (", ".join(str(digest)[:19] for digest in digests) or ABSENT for digests in (before, after))
         yield f"      pictures  {ARROW.join(told)}"
-
-
-def said(side: Said, stage: Stage) -> Json:
-    """Give what a side saved for a stage other than the score; what lies in a list of one is taken out of it."""
-    match stage:
-        case "document":
-            return side.document
-        case "prompt":
-            return side.prompt
-        case "target":
-            return side.target
-        case "response":
-            return side.responses[0] if len(side.responses) == 1 else side.responses
-        case "answer":
-            return side.answer
-        case "score":
-            return None
 
 
 def _stage(stage: Stage, one: Json, other: Json, *, whole: bool) -> Iterator[str]:
@@ -151,18 +134,3 @@ def _stage(stage: Stage, one: Json, other: Json, *, whole: bool) -> Iterator[str
     half = (WIDTH - len(ARROW) - 18) // 2
     one_text, other_text = (_NOT_KEPT if value is None or value == [] else quoted(value) for value in (one, other))
     yield f"      {stage:8}  {ARROW.join(shorten_both(one_text, other_text, half))}"
-
-
-def _as_it_came(one: Said, other: Said) -> bool:
-    """Tell whether the answers say the same as the responses above them."""
-    return all(quoted(side.responses) == quoted(side.answer) for side in (one, other))
-
-
-def _marks(one: Said, other: Said) -> str:
-    words = []
-    for name in sorted(one.scores.keys() | other.scores.keys()):
-        before, after = one.scores.get(name), other.scores.get(name)
-        if before != after:
-            marks = (_ABSENT if score is None else number(score) for score in (before, after))
-            words.append(f"{printable(name)} {ARROW.join(marks)}")
-    return ", ".join(words)
