@@ -158,3 +158,14 @@ def test_another_file_behind_the_same_argument_is_a_change(make):
 
     assert changes(side("1"), side("1")) == []
     assert [(c[0], c[1]) for c in changes(side("1"), side("2"))] == [("inputs", "data.jsonl")]
+
+
+@pytest.mark.parametrize("written", [["--out", "{}"], ["--out={}"], ["{}"], ["--file", "{}/metrics.json"]])
+def test_the_folder_of_files_that_a_person_named_as_results_is_no_change(make, written):
+    def side(folder):
+        argv = ["python", "ev.py", *(argument.format(folder) for argument in written)]
+        outputs = [Output(path=f"{folder}/metrics.json", holds="results")]
+        return make.side(record=make.record(argv, outputs=outputs))
+
+    assert changes(side("first"), side("second")) == []
+    assert changes(side("first"), make.side(record=make.record(["python", "ev.py", *written]))) != []

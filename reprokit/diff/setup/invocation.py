@@ -64,7 +64,20 @@ def _without_outputs(invocation: Invocation, arguments: list[str]) -> list[str]:
     for output in invocation.outputs:
         if output.argument is not None and 0 <= output.argument < len(alike):
             alike[output.argument] = output.prefix + _OUTPUT
-    return alike
+    written = _places_of_named_outputs(invocation)
+    return [_without_place(argument, written) for argument in alike]
+
+
+def _places_of_named_outputs(invocation: Invocation) -> set[PurePosixPath]:
+    """List the files that a person named as outputs, and the folders they lie in: a program is told of either."""
+    named = [PurePosixPath(output.path) for output in invocation.outputs if output.argument is None]
+    places = {place for path in named for place in (path, path.parent)}
+    return places - {PurePosixPath(), PurePosixPath("/")}
+
+
+def _without_place(argument: str, written: set[PurePosixPath]) -> str:
+    option, equals, value = argument.rpartition("=") if _FLAG.fullmatch(argument) else ("", "", argument)
+    return f"{option}{equals}{_OUTPUT}" if value and PurePosixPath(value) in written else argument
 
 
 def _after_equals(argument: str, flag: str) -> tuple[str, ...]:
