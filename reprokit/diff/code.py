@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reprokit import git
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.source import Source
 from reprokit.diff.difference import CodeChange, CodeFile
@@ -12,6 +13,9 @@ from reprokit.diff.setup.places import pair_sources
 from reprokit.diff.side import Side
 from reprokit.errors import InvalidRecordError
 from reprokit.sources.between import Between, Carried, between
+
+_SECONDS = 120.0
+"""How long all checkouts together are looked at: how many there are says the bundle."""
 
 
 def code_changes(a: Side, b: Side, *, clones: Sequence[Path] = ()) -> list[CodeChange]:
@@ -25,27 +29,27 @@ def code_changes(a: Side, b: Side, *, clones: Sequence[Path] = ()) -> list[CodeC
         b: the other one.
         clones: folders that lie in repositories which may have the commits, in the order in which to look.
     """
-    changes = []
+    with git.within(_SECONDS):
+        return sorted(_changes(a, b, clones), key=lambda change: change.name)
+
+
+def _changes(a: Side, b: Side, clones: Sequence[Path]) -> Iterator[CodeChange]:
     for name, (before, after) in pair_sources(a.sources, b.sources).items():
         trees = tuple(None if source is None else source.tree for source in (before, after))
         if trees[0] == trees[1]:
             continue
         found = _between(_carried(a, before), _carried(b, after), clones)
-        changes.append(
-            CodeChange(
-                name=name,
-                before=trees[0],
-                after=trees[1],
-                learnt_from=found.learnt_from,
-                reason=found.reason,
-                files=[
-                    CodeFile(path=file.path, kind=file.kind, added=file.added, removed=file.removed)
-                    for file in found.files
-                ],
-                patch=found.patch,
-            )
+        yield CodeChange(
+            name=name,
+            before=trees[0],
+            after=trees[1],
+            learnt_from=found.learnt_from,
+            reason=found.reason,
+            files=[
+                CodeFile(path=file.path, kind=file.kind, added=file.added, removed=file.removed) for file in found.files
+            ],
+            patch=found.patch,
         )
-    return sorted(changes, key=lambda change: change.name)
 
 
 def _between(before: Carried | str, after: Carried | str, clones: Sequence[Path]) -> Between:

@@ -299,3 +299,11 @@ def test_a_metric_of_its_own_for_every_sample_takes_no_more_room_than_a_few(make
     found = compare(make.side(samples), make.side(samples))
 
     assert found.samples[0].identical == 3000
+
+
+def test_what_is_nested_too_deeply_is_told_as_that(make):
+    line = b'{"id":0,"document":' + b"[" * 5000 + b"]" * 5000 + b"}\n"
+
+    with pytest.raises(InvalidRecordError, match="nested too deeply") as refused:
+        compare(make.side(), Lines(inner=make.side(), given=[line]))
+    assert "--task" in refused.value.hint

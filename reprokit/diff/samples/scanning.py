@@ -71,7 +71,11 @@ def whole(side: Side, task: str, number: int, line: bytes) -> Sample:
 
 
 def _invalid(side: Side, task: str, number: int, error: Exception) -> InvalidRecordError:
+    where = f"samples of `{task}` in `{side.info.bundle_id}`, line {number}"
+    if isinstance(error, RecursionError):
+        return InvalidRecordError(
+            f"{where}: it is nested too deeply to be compared", hint="compare the other tasks: `--task`"
+        )
     return InvalidRecordError(
-        f"samples of `{task}` in `{side.info.bundle_id}`, line {number}: {error}",
-        hint="`reprokit validate` lists all that is wrong; restore the bundle from another copy",
+        f"{where}: {error}", hint="`reprokit validate` lists all that is wrong; restore the bundle from another copy"
     )
