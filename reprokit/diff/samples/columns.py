@@ -6,9 +6,9 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from reprokit.bundle.values import Score
@@ -51,7 +51,7 @@ class _Column:
     only_b: array[float] = field(default_factory=lambda: array("d"))
 
 
-class _Fresh(NamedTuple):
+class _Fresh(Struct, frozen=True, gc=False):
     """What is kept of a pair until it is taken in: none of its texts."""
 
     before: dict[str, Score]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import NamedTuple, TypeAlias
+from itertools import islice
+from typing import TypeAlias
 
 from msgspec import Raw, Struct
 
@@ -18,27 +19,21 @@ _WIDTH = 12
 _ABSENT = bytes(_WIDTH)
 
 Piece: TypeAlias = Raw | bytes | str | None
-Pieces: TypeAlias = tuple[Piece, ...]
+Part: TypeAlias = tuple[Piece, ...]
+Pieces: TypeAlias = tuple[Part, Part, Part, Part, Part]
 
-# The pieces that speak for each stage: document digest, document, media; prompt digest, prompt; target digest, target;
-# responses; answer.
-_SPANS: dict[Stage, slice] = {
-    "document": slice(0, 3),
-    "prompt": slice(3, 5),
-    "target": slice(5, 7),
-    "response": slice(7, 8),
-    "answer": slice(8, 9),
-}
-
-
+_STAGES: tuple[Stage, ...] = ("document", "prompt", "target", "response", "answer")
+# How many pieces speak for each of them.
+_PIECES = (3, 2, 2, 1, 1)
 _MEDIA = 2
 
 
 class Reduced(Struct, frozen=True, kw_only=True, gc=False):
     """A sample to be compared.
 
-    `pieces` holds what is said of the stages, `None` for what was not saved. `grouping` is what the sample may share
-    with others.
+    `pieces` holds what is said of each stage: of the document its digest, itself and its media; of prompt and target
+    their digest and themselves; responses; answer. `None` stands for what was not saved. `grouping` is what the sample
+    may share with others.
     """
 
     key: Key
@@ -89,15 +84,15 @@ def pieces_of(sample: Scanned) -> Pieces:
     responses: Piece = sample.responses if sample.responses_digest is None else _of_digest(sample.responses_digest)
     answer: Piece = sample.answer if sample.answer_digest is None else _of_digest(sample.answer_digest)
     return (
-        sample.document_digest,
-        None if document == NULL else document,
-        _media(sample) if sample.media else None,
-        sample.prompt_digest,
-        None if prompt == NULL else prompt,
-        sample.target_digest,
-        None if target == NULL else target,
-        None if responses in (NONE_SAID, NULL) else responses,
-        None if answer == NULL else answer,
+        (
+            sample.document_digest,
+            None if document == NULL else document,
+            _media(sample) if sample.media else None,
+        ),
+        (sample.prompt_digest, None if prompt == NULL else prompt),
+        (sample.target_digest, None if target == NULL else target),
+        (None if responses in (NONE_SAID, NULL) else responses,),
+        (None if answer == NULL else answer,),
     )
 
 
@@ -117,7 +112,7 @@ def set_aside(sample: Reduced, metrics: dict[tuple[str, ...], tuple[str, ...]]) 
     return Waiting(
         key=sample.key,
         id=sample.id,
-        pieces=b"".join(_reduced_piece(piece) or _ABSENT for piece in sample.pieces),
+        pieces=b"".join(_reduced_piece(piece) or _ABSENT for part in sample.pieces for piece in part),
         metrics=metrics.setdefault(names, names),
         scores=tuple(sample.scores.values()),
         grouping=sample.grouping,
@@ -127,16 +122,18 @@ def set_aside(sample: Reduced, metrics: dict[tuple[str, ...], tuple[str, ...]]) 
 def taken_up(sample: Waiting) -> Reduced:
     """Bring back a sample whose partner has come, or has not."""
     packed = (sample.pieces[at : at + _WIDTH] for at in range(0, len(sample.pieces), _WIDTH))
+    pieces = iter([None if piece == _ABSENT else piece for piece in packed])
+    document, prompt, target, responses, answer = (tuple(islice(pieces, count)) for count in _PIECES)
     return Reduced(
         key=sample.key,
         id=sample.id,
-        pieces=tuple(None if piece == _ABSENT else piece for piece in packed),
+        pieces=(document, prompt, target, responses, answer),
         scores=dict(zip(sample.metrics, sample.scores, strict=True)),
         grouping=sample.grouping,
     )
 
 
-class Comparison(NamedTuple):
+class Comparison(Struct, frozen=True, gc=False):
     """How two samples of the same key compare, stage by stage, first to last.
 
     `unknown` stages were saved by neither in a form that both have; `known_by_one` are those of them that one side did
@@ -171,14 +168,19 @@ def _same_piece(one: Piece, other: Piece) -> bool:
     return _reduced_piece(one) == _reduced_piece(other)
 
 
-def _compare_stage(one: Pieces, other: Pieces) -> bool | None:
+def _compare_stage(one: Part, other: Part) -> bool | None:
     """Tell whether a stage is the same; `None` when the two have no piece of it in common."""
-    pairs = [(left, right) for left, right in zip(one, other, strict=True) if left is not None and right is not None]
-    return all(_same_piece(left, right) for left, right in pairs) if pairs else None
+    known: bool | None = None
+    for left, right in zip(one, other, strict=True):
+        if left is not None and right is not None:
+            known = True
+            if not _same_piece(left, right):
+                return False
+    return known
 
 
-def _is_saved(pieces: Pieces) -> bool:
-    return any(piece is not None for piece in pieces)
+def _is_saved(part: Part) -> bool:
+    return part.count(None) < len(part)
 
 
 def compare(one: Reduced, other: Reduced) -> Comparison:
@@ -189,8 +191,7 @@ def compare(one: Reduced, other: Reduced) -> Comparison:
     changed: list[Stage] = []
     unknown: list[Stage] = []
     known_by_one: list[Stage] = []
-    for stage, span in _SPANS.items():
-        left, right = one.pieces[span], other.pieces[span]
+    for stage, left, right in zip(_STAGES, one.pieces, other.pieces, strict=True):
         # Most stages of most samples are the same, and that is quickly seen.
         outcome = (_is_saved(left) or None) if left == right else _compare_stage(left, right)
         if outcome is None:
@@ -207,10 +208,10 @@ def compare(one: Reduced, other: Reduced) -> Comparison:
 
 def _are_asked_alike(one: Pieces, other: Pieces) -> bool:
     """Tell whether two different documents make the same question, as far as is known."""
-    if one[_MEDIA] != other[_MEDIA]:
+    (document, prompt, target, *_), (other_document, other_prompt, other_target, *_) = one, other
+    if document[_MEDIA] != other_document[_MEDIA]:
         return False
-    spans = (_SPANS["prompt"], _SPANS["target"])
-    return all(_compare_stage(one[span], other[span]) for span in spans)
+    return bool(_compare_stage(prompt, other_prompt) and _compare_stage(target, other_target))
 
 
 def origin(comparison: Comparison) -> Origin | None:

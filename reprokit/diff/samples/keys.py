@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from reprokit.bundle.canonical import digest
 
@@ -11,7 +13,7 @@ _PAGE = 6
 Order: TypeAlias = tuple[bool, str, bool, int, str, int, int]
 
 
-class Key(NamedTuple):
+class Key(Struct, frozen=True, gc=False):
     """What says which sample it is within a task: the answer extraction, the id as typed, the repeat.
 
     `occurrence` is 1, and more for lines of the same file that say the same in all else. Of samples that are known by

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 from reprokit.bundle.values import Score
 from reprokit.diff.difference import Flips, MatchedBy, Origin, Stage, Turn
@@ -19,7 +21,7 @@ _BINARY = (0, 1)
 _OF_THE_MODEL = frozenset({"response", "answer"})
 
 
-class Found(NamedTuple):
+class Found(Struct, frozen=True, gc=False):
     """How a sample differs; `only_in` names the side that alone has it."""
 
     first: Origin
@@ -28,7 +30,7 @@ class Found(NamedTuple):
     only_in: Literal["a", "b"] | None = None
 
 
-class Noted(NamedTuple):
+class Noted(Struct, frozen=True, gc=False):
     """A sample that is to be shown, by what it takes to find it again."""
 
     rank: int
@@ -145,7 +147,7 @@ class Tally:
 
     def noted(self) -> list[Noted]:
         """List the samples to be shown, most worth a look first."""
-        return sorted(self._noted, key=lambda noted: noted[:2])[: self.most_shown]
+        return sorted(self._noted, key=lambda noted: (noted.rank, noted.order))[: self.most_shown]
 
     def is_binary(self, filter_: str | None, metric: str) -> bool:
         """Tell whether a metric gave nothing but 0 and 1 to the samples that both sides have."""
