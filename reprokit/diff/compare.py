@@ -50,6 +50,7 @@ def compare(a: Side, b: Side, asked: Asked = AS_USUAL, *, code: Iterable[CodeCha
     set_ups = compare_set_ups(a, b, tasks)
     compared = [compare_samples(a, b, task, asked) for task in tasks if task.a in a.tasks() or task.b in b.tasks()]
     _require_key(asked, compared)
+    _require_filters(a, asked, compared)
     comparability = compare_tasks(a, b, tasks, set_ups.tasks, [each.counts for each in compared])
     if a.identity == b.identity:
         # Whatever it did not save: no run can have measured anything else than it did itself.
@@ -90,6 +91,16 @@ def _require_key(asked: Asked, compared: Sequence[ComparedSamples]) -> None:
     if asked.cluster is not None and pairs and not any(columns.with_key() for columns in pairs):
         hint = "name a key of the documents, such as `passage_id` or `meta.image`; or `id`"
         raise UsageError(f"no sample has `{asked.cluster}`, by which they are to be grouped", hint=hint)
+
+
+def _require_filters(a: Side, asked: Asked, compared: Sequence[ComparedSamples]) -> None:
+    """Refuse an answer extraction that a does not have: what b calls by its name would have no partner."""
+    known = {metric.filter for metric in a.results.metrics if metric.filter is not None}
+    paired = {name for each in compared for name, columns in each.columns.items() if columns.pairs}
+    for name in asked.filters:
+        if name not in known | paired:
+            there = ", ".join(f"`{each}`" for each in sorted(known)) or "none with a name"
+            raise UsageError(f"there is no answer extraction `{name}` in the first bundle", hint=f"there are {there}")
 
 
 def _scores(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -143,3 +144,40 @@ def test_what_cannot_be_asked_for_is_refused_with_a_way_out(reprokit, captured, 
 
     assert re.search(message, refused.stderr)
     assert "hint: " in refused.stderr
+
+
+@pytest.mark.parametrize("place", ["data/samples/sums.jsonl", "data/results.json", "data/bundle.json"])
+def test_a_bundle_that_was_changed_is_not_compared(reprokit, pair, place):
+    path = Path(reprokit.json("show", pair[1])["path"]) / place
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
+
+    for arguments in (pair, (pair[1], pair[1])):
+        refused = reprokit("diff", *arguments, check=12)
+        assert "is not what was captured" in refused.stderr
+        assert refused.stdout == ""
+
+
+def test_as_many_samples_are_shown_as_are_asked_for(reprokit, pair):
+    def shown(*options):
+        lines = reprokit("diff", *pair, *options, check=1).stdout.splitlines()
+        return sum(line.startswith("    id ") for line in lines)
+
+    assert [shown("--samples", number) for number in ("0", "7", "20")] == [0, 7, 20]
+    assert 0 < shown() < 20
+
+
+def test_a_page_is_not_written_into_what_is_no_file(reprokit, pair, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    for place in (tmp_path / "pipe", tmp_path, "/dev/null"):
+        reprokit("diff", *pair, "--html", place, check=2)
+
+
+def test_a_filter_or_a_clone_that_is_not_there_is_refused(reprokit, pair, tmp_path):
+    unknown = reprokit("diff", *pair, "--same-filter", "strict=", check=2).stderr
+
+    assert "there is no answer extraction `strict` in the first bundle" in unknown
+    assert "hint: there are none with a name" in unknown
+    assert "does not name two filters" in reprokit("diff", *pair, "--same-filter", "strict", check=2).stderr
+    assert reprokit("diff", *pair, "--source", tmp_path / "none", check=2).stdout == ""
