@@ -19,6 +19,7 @@ from reprokit.bundle.results import Metric, Results, Task
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
+from reprokit.rerun import script
 
 _WORDS = ["".join(random.Random(number).choices("aeioubcdfghjklmnpqrstvw", k=3 + number % 8)) for number in range(4000)]
 _WORDS_ASKED = 60
@@ -146,8 +147,7 @@ def bundle(bag: Path, *, count: int, number: int = 0, seed: int = 0) -> Sealed:
     return payload.seal(
         record,
         results=results,
-        environment=environment,
-        sources=[],
+        script=lambda record: script.text(record, environment, []),
         label=Label(tags=("paper",) if number % 10 == 0 else ()),
         captured=started,
         agent="benchmark",

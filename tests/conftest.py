@@ -20,6 +20,7 @@ from reprokit.bundle.results import Metric, Results, Task
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
+from reprokit.rerun import script
 
 
 def a_record(**changes: Any) -> Record:
@@ -94,8 +95,7 @@ def make_bundle(tmp_path: Path) -> BundleMaker:
         return payload.seal(
             record or a_record(),
             results=results,
-            environment=environment,
-            sources=[],
+            script=lambda record: script.text(record, environment, []),
             label=label or Label(),
             captured=captured,
             agent="reprokit-eval test",

@@ -126,6 +126,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "a label in the ledger that nobody can have given",
         "it is left out; look who wrote it: `git log` of the file",
     ),
+    "W359": (
+        "some wheels are not in the bundle",
+        "rebuilding the environment needs an index for them; see `environment/requirements.lock`",
+    ),
 }
 
 

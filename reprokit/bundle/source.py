@@ -54,6 +54,9 @@ class Source(Struct, frozen=True, kw_only=True):
     git_bundle: Annotated[str | None, Meta(description="payload path of a git bundle that holds the commit")] = None
     operation: Annotated[str | None, Meta(description="what git was in the middle of", examples=["merge"])] = None
     submodules: Annotated[dict[str, str], Meta(description="path and commit of each submodule")] = {}
+    submodules_empty: Annotated[
+        list[str], Meta(description="paths of those that were not checked out, so that nothing came from them")
+    ] = []
     left_out: list[LeftOut] = []
     tree_after: Annotated[str | None, Meta(description="the tree when the run ended, when it was looked at")] = None
     used_as: Annotated[list[Use], Meta(description="what the run used the checkout for")] = []

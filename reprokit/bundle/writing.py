@@ -11,14 +11,12 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from reprokit.bundle import bag, canonical, compression, naming, paths, readme, reproduce_script, schemas
+from reprokit.bundle import bag, canonical, compression, naming, paths, readme, schemas
 from reprokit.bundle.bag import BagInfo
 from reprokit.bundle.compression import Sink
-from reprokit.bundle.environment import Environment
 from reprokit.bundle.reading import RECORD
 from reprokit.bundle.record import File, Record, Role
 from reprokit.bundle.results import Results
-from reprokit.bundle.source import Source
 
 _CHUNK = 1 << 20
 README = "README.md"
@@ -263,22 +261,22 @@ class Payload:
         record: Record,
         *,
         results: Results,
-        environment: Environment,
-        sources: list[Source],
+        script: Callable[[Record], str],
         label: Label,
         captured: str,
         agent: str,
     ) -> Sealed:
         """Add what is derived from the record, write the tag files and make everything read-only.
 
-        `captured` is the present time (UTC), `agent` the program that captures; both stay out of the identity.
+        `script` writes `reproduce.sh` for the record; `captured` is the present time (UTC), `agent` the program that
+        captures; both stay out of the identity.
         """
         record = msgspec.structs.replace(record, files=sorted(self.files, key=lambda file: file.path))
         # What is derived is derived from what is written, not from what could not be written as it was.
         written = canonical.record(record)
         record, results = canonical.decode(written, Record), canonical.decode(canonical.line(results), Results)
         self.add(README, None, readme.text(record, results).encode())
-        self.add(SCRIPT, None, reproduce_script.text(record, environment, sources).encode())
+        self.add(SCRIPT, None, script(record).encode())
         for name in sorted(schemas.TYPES):
             self.add(f"schemas/{schemas.file_name(name)}", None, schemas.published(name))
         self.add(RECORD, None, written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +24,7 @@ from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
 from reprokit.capture import private
-from reprokit.capture.contents import Contents, add_logs, add_sources, redacted
+from reprokit.capture.contents import Contents, add_logs, add_sources, add_wheels, redacted
 from reprokit.capture.run_files import add_outputs
 from reprokit.harnesses.interface import FoundRun, Harness, Reading
 from reprokit.probes import environment as environments
@@ -32,6 +33,7 @@ from reprokit.probes.interpreter.media import SeenMedia
 from reprokit.probes.secrets import Secrets
 from reprokit.probes.source.checkout import ObservedSource
 from reprokit.probes.subject import Digester, Limits
+from reprokit.rerun import script
 
 _CALLED_WITH = ("model_args", "gen_kwargs", "metadata", "wandb_args")
 """Members of a harness's `config` that hold arguments as they were given."""
@@ -58,7 +60,8 @@ class Observed:
 
     `called` is `None` when nobody saw the call. `logs` maps `stdout` and `stderr` to files. `sources` is a reason when
     the checkouts were not looked at. With `private`, the content of samples stays out of the bundle. With `doubtful`,
-    nobody can tell whether the run ended well, so that it does not count as complete.
+    nobody can tell whether the run ended well, so that it does not count as complete. `wheels` are those of its
+    environment, where they were wanted.
     """
 
     origin: Literal["live", "finished"]
@@ -74,6 +77,7 @@ class Observed:
     media: Callable[[str], SeenMedia] | None = None
     doubtful: bool = False
     reproduces: str | None = None
+    wheels: tuple[Path, ...] = ()
 
 
 def _summaries(sources: list[Source]) -> list[SourceSummary]:
@@ -173,12 +177,12 @@ def assemble(
     environment = redacted(observed.environment, Environment, contents.secrets)
     contents.payload.add(ENVIRONMENT, "environment", canonical.record(environment))
     contents.payload.add(LOCK, "environment", packages.lock(environment))
+    add_wheels(contents, observed.wheels)
     record = _record(contents, observed, reading, environment, sources, _subject(contents, observed, reading))
     return contents.payload.seal(
         record,
         results=results,
-        environment=environment,
-        sources=[] if isinstance(sources, Unknown) else sources,
+        script=partial(script.text, environment=environment, sources=[] if isinstance(sources, Unknown) else sources),
         label=_redacted_label(label, contents.secrets),
         captured=clock.text(clock.now()),
         agent=f"reprokit-eval {reprokit.__version__}",

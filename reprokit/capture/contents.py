@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -14,7 +15,7 @@ from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import Withheld
 from reprokit.bundle.source import LeftOut, Source
 from reprokit.bundle.writing import Payload
-from reprokit.capture import media_parts, private
+from reprokit.capture import media_parts, private, wheels
 from reprokit.git import GitError
 from reprokit.probes import secrets
 from reprokit.probes.interpreter.media import SeenMedia
@@ -133,6 +134,16 @@ def _is_missed(source: Source, left: LeftOut) -> bool:
     """Tell whether a re-run would miss what was left out, and no finding of its own tells so."""
     expected = {OUTPUT, credential_files.REASON, *untracked.MARKS.values()}
     return left.reason not in expected and left.path not in source.submodules
+
+
+def add_wheels(contents: Contents, files: Iterable[Path]) -> None:
+    """Add wheels as they are; one whose name cannot be stored is left out, since its name is what tells its version."""
+    for path in files:
+        stored = f"{wheels.FOLDER}/{path.name}"
+        if contents.payload.free_name(stored) == stored:
+            contents.payload.add_file(path, PurePosixPath(stored), "environment")
+        else:
+            contents.findings.append(finding("W359", wheels.FOLDER, f"`{path.name}` has a name that cannot be stored"))
 
 
 def add_logs(contents: Contents, logs: dict[str, Path], scratch: Path) -> None:

@@ -29,6 +29,7 @@ from reprokit.capture.request import Outcome, Request
 from reprokit.capture.running import process, stopping
 from reprokit.capture.running.process import Ended
 from reprokit.capture.running.undisturbed import Quiet, undisturbed
+from reprokit.capture.wheels import collect
 from reprokit.errors import CannotStartError, CaptureError, ReprokitError
 from reprokit.harnesses.script import Script
 from reprokit.outbox import queueing
@@ -102,10 +103,23 @@ def _with_secrets_of_processes(prepared: Prepared) -> Prepared:
     return dataclasses.replace(prepared, secrets=known)
 
 
-def _publish(request: Request, prepared: Prepared, ended: Ended) -> tuple[Publication, ...]:
+def _with_wheels(request: Request, prepared: Prepared, observed: Observed, ended: Ended, quiet: Quiet) -> Observed:
+    """Add the wheels of the environment, where they are wanted; somebody who presses gets none."""
+    if not request.wheels:
+        return observed
+    fetched = collect(
+        observed.environment,
+        prepared.staging / "wheels",
+        environ=request.environment,
+        stopped=lambda: stopping.is_pressed(ended) or quiet.asked(),
+    )
+    return dataclasses.replace(observed, wheels=fetched.files, findings=(*observed.findings, *fetched.findings))
+
+
+def _publish(request: Request, prepared: Prepared, ended: Ended, quiet: Quiet) -> tuple[Publication, ...]:
     prepared = _with_secrets_of_processes(prepared)
     runs, remarks = runs_of(prepared, request.directory)
-    observed = _observe(request, prepared, ended)
+    observed = _with_wheels(request, prepared, _observe(request, prepared, ended), ended, quiet)
     published: list[Publication] = []
     sealed: dict[str, str] = {}
     observed = dataclasses.replace(observed, findings=(*observed.findings, *remarks))
@@ -201,7 +215,7 @@ def _run_and_capture(request: Request, prepared: Prepared, quiet: Quiet) -> Outc
     try:
         with contextlib.suppress(Exception):
             unfinished.note_over(prepared, ended)
-        published = _publish(request, prepared, ended)
+        published = _publish(request, prepared, ended, quiet)
     except KeyboardInterrupt:
         return _failed(prepared, ended, CaptureError("interrupted"))
     except Exception as error:  # noqa: BLE001 - the evaluation is over and keeps its status; the failure is told

@@ -21,7 +21,8 @@ class Request:
     `environment` and `home` are the caller's, `results` and `samples` name the files of a script and `fields` the keys
     of its samples, `harness` an adapter by name; `reproduces` is the identity of the bundle that this run reproduces.
     With `private`, samples are kept as digests only. With `defer`, the bundle is published and left for another process
-    to register. `mirror` names the mirror that the bundle is to be copied to.
+    to register. `mirror` names the mirror that the bundle is to be copied to. With `wheels`, those of the environment
+    go into the bundle.
     """
 
     argv: tuple[str, ...]
@@ -37,6 +38,7 @@ class Request:
     private: bool = False
     defer: bool = False
     mirror: str | None = None
+    wheels: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

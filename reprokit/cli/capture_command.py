@@ -61,6 +61,7 @@ from reprokit.errors import ExitCode, ReprokitError, UsageError
 @click.option("--defer/--no-defer", default=None, help="Publish the bundle, and leave registering to `reprokit sync`.")
 @click.option("--mirror/--no-mirror", default=None, help="Copy the bundle to W&B, in the background, when all is over.")
 @click.option("--wait", is_flag=True, help="With --mirror: stay until the bundle is there, or has to wait.")
+@click.option("--with-wheels", is_flag=True, help="Keep the environment's wheels: it can be rebuilt without a network.")
 @click.option("--strict", is_flag=True, help="Exit with 23 when the evaluation succeeds and its capture does not.")
 @archive_option
 @json_option
@@ -78,6 +79,7 @@ def command(
     defer: bool | None,
     mirror: bool | None,
     wait: bool,
+    with_wheels: bool,
     strict: bool,
     archive: Path | None,
     as_json: bool,
@@ -105,12 +107,21 @@ def command(
       reprokit capture --mirror --from out --tag paper
       reprokit capture --from /data/old --recursive --dry-run
     """
-    _check_usage(finished, argv, only_finished=recursive or dry_run or as_json)
+    _check_usage(finished, argv, only_finished=recursive or dry_run or as_json, only_live=with_wheels)
     files, kept = split_samples(samples, _directory())
     for tag in tags:
         require_tag(tag)
     label = Label(name=name, tags=tags, note=note)
-    flags = _Flags(harness=harness, results=results, samples=files, kept=kept, defer=defer, mirror=mirror, wait=wait)
+    flags = _Flags(
+        harness=harness,
+        results=results,
+        samples=files,
+        kept=kept,
+        defer=defer,
+        mirror=mirror,
+        wait=wait,
+        wheels=with_wheels,
+    )
     if finished is not None:
         wished = read_wishes(_directory(), os.environ, place=finished)
         _tell_unheeded(wished, flags)
@@ -149,6 +160,7 @@ class _Flags:
     defer: bool | None
     mirror: bool | None
     wait: bool
+    wheels: bool
 
     def over(self, wishes: Wishes) -> Wishes:
         """Put the flags above what the environment and the settings wish."""
@@ -160,9 +172,11 @@ class _Flags:
         )
 
 
-def _check_usage(finished: Path | None, argv: tuple[str, ...], *, only_finished: bool) -> None:
+def _check_usage(finished: Path | None, argv: tuple[str, ...], *, only_finished: bool, only_live: bool) -> None:
     if finished is not None and argv:
         raise UsageError("capture takes a command or `--from`, not both", hint="see `reprokit capture --help`")
+    if finished is not None and only_live:
+        raise UsageError("`--with-wheels` goes with a command", hint="nothing of today's machine goes in with `--from`")
     if finished is None and not argv:
         raise UsageError("capture needs a command after `--`, or `--from`", hint="see `reprokit capture --help`")
     if finished is None and only_finished:
@@ -226,6 +240,7 @@ def _request(argv: tuple[str, ...], flags: _Flags, label: Label) -> tuple[Reques
         private=wishes.private,
         defer=wishes.defer,
         mirror=wishes.mirror,
+        wheels=flags.wheels,
     )
     return request, mistake
 

@@ -11,6 +11,7 @@ import click
 from reprokit.bundle import bag
 from reprokit.bundle.reading import Bundle
 from reprokit.cli.bundles import find_bundle
+from reprokit.cli.margins import margin_option, read_margins
 from reprokit.cli.options import archive_option, json_option, print_json
 from reprokit.cli.pages import write_page
 from reprokit.diff.code import code_changes
@@ -34,29 +35,6 @@ def _require_unchanged(bundle: Bundle) -> None:
         raise FixityError(
             f"`{bundle.path / changed}` is not what was captured", hint="`reprokit validate` lists all that is wrong"
         )
-
-
-def _margin(text: str) -> tuple[str | None, float]:
-    metric, equals, number = text.rpartition("=")
-    try:
-        value = float(number)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < float("inf") or (equals and not metric):
-        raise UsageError(f"`--margin {text}` is no margin", hint="write `--margin 0.01`, or `--margin acc=0.01`")
-    return metric or None, value
-
-
-def _margins(given: Sequence[str]) -> tuple[float | None, dict[str, float]]:
-    """Read the margins: one for all metrics, and those of single ones."""
-    read = [_margin(text) for text in given]
-    whole = [value for metric, value in read if metric is None]
-    if len(whole) > 1:
-        raise UsageError("`--margin` gives more than one margin for all metrics", hint="name the metrics: `acc=0.01`")
-    by_metric = {metric: value for metric, value in read if metric is not None}
-    if len(by_metric) + len(whole) < len(read):
-        raise UsageError("`--margin` gives a metric more than one margin", hint="give it once")
-    return (whole[0] if whole else None), by_metric
 
 
 def _same_tasks(given: Sequence[str]) -> dict[str, str]:
@@ -98,13 +76,7 @@ def _same_filters(given: Sequence[str]) -> dict[str, str | None]:
     metavar="N",
     help=f"Show up to N samples of each task. Default: a few here, {Asked().shown} in a page and in JSON.",
 )
-@click.option(
-    "--margin",
-    "margins",
-    metavar="[METRIC=]X",
-    multiple=True,
-    help="Call scores equivalent that differ by less than X, in the metric's own units, if that can be shown.",
-)
+@margin_option
 @click.option("--cluster", metavar="KEY", help="Samples with the same KEY of the document are not independent.")
 @click.option(
     "--match",
@@ -188,7 +160,7 @@ def command(
 
     if as_json and as_markdown:
         raise UsageError("`--json` and `--markdown` are two forms of one output", hint="ask for one of them")
-    margin, by_metric = _margins(margins)
+    margin, by_metric = read_margins(margins)
     asked = Asked(
         margin=margin,
         margins=by_metric,

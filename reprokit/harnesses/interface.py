@@ -1,4 +1,4 @@
-"""What an adapter owes: finding and reading one harness's own files.
+"""What an adapter owes: finding and reading one harness's own files, and changing its command lines for a re-run.
 
 An adapter reads files and nothing else: it imports no harness, runs nothing and writes nothing. It must accept what the
 harness really writes (`NaN`, `"N/A"`, invalid UTF-8, files cut short) and report what it could not use as findings.
@@ -8,18 +8,21 @@ suite in `tests/contracts/`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Harness as HarnessRecord
 from reprokit.bundle.record import Output, Subject
 from reprokit.bundle.results import Results
 from reprokit.bundle.sample import Sample
+from reprokit.bundle.values import Unknown
+
+SampleId: TypeAlias = int | str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +80,59 @@ class Reading:
     findings: tuple[Finding, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """A command line that asks for exact revisions; `names` are those on the hub that it now pins."""
+
+    argv: tuple[str, ...]
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subset:
+    """A command line that evaluates only some samples.
+
+    `samples` are the numbers it evaluates of each task; where a task has fewer, those of them that there are. `how`
+    says it in the harness's own words, for people.
+    """
+
+    argv: tuple[str, ...]
+    samples: Mapping[str, Sequence[SampleId]]
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local:
+    """A command line that reports, uploads and caches nothing.
+
+    `dropped` says what was left out, and why; `unseen` are the files of settings that it reads (`--config`), which may
+    ask for the same, or for outputs elsewhere.
+    """
+
+    argv: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rebuilt:
+    """The command line of a run, made from its own result files.
+
+    `lost` says what the files do not hold and the run may have been given. A secret that the harness blacked out stands
+    in `argv` as its slot's name between two NUL; `secrets` lists these names.
+    """
+
+    argv: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
 class Harness(Protocol):
-    """One harness's adapter."""
+    """One harness's adapter.
+
+    What it does to command lines is pure: no file is looked at, and nothing is raised. Every word is plain text, and a
+    part of a word that begins with a NUL stands for a secret or a place: it is kept as it is.
+    """
 
     name: str
 
@@ -106,5 +160,39 @@ class Harness(Protocol):
         """Stream the samples of one task in the order the harness wrote them, with findings for lines it cannot use.
 
         Memory must not grow with the number of samples.
+        """
+        ...
+
+    def pinned(self, argv: Sequence[str], revisions: Mapping[str, str]) -> Pinned:
+        """Ask for exact revisions of what the command line loads from the hub, where the harness has arguments for it.
+
+        A revision that is a full commit already stays, and so does what a file of settings asks for.
+
+        Args:
+            argv: a command line.
+            revisions: names of models on the hub, and the full commit of each.
+        """
+        ...
+
+    def subset(self, argv: Sequence[str], samples: Mapping[str, Sequence[SampleId]]) -> Subset | Unknown:
+        """Let the command line evaluate only some samples, instead of those that it names itself.
+
+        Args:
+            argv: a command line.
+            samples: the samples of every task that it evaluates, by their ids; one left out may be evaluated whole.
+
+        Returns:
+            The command line, and the samples that the harness can be told, which may be others; or why it cannot.
+        """
+        ...
+
+    def local(self, argv: Sequence[str]) -> Local:
+        """Leave out what reports to a tracker, uploads, or takes responses and prompts from a cache."""
+        ...
+
+    def rebuilt(self, run: FoundRun) -> Rebuilt | Unknown:
+        """Make the command line of a run from its result files, without what `local` leaves out.
+
+        It names a place for outputs, the recorded one where there is one: `outputs` finds it.
         """
         ...

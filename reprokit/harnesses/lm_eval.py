@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from reprokit import clock
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Output
 from reprokit.bundle.sample import Sample
-from reprokit.bundle.values import Json, as_json
+from reprokit.bundle.values import Json, Unknown, as_json
 from reprokit.harnesses import command_line
+from reprokit.harnesses.command_lines import dropping
+from reprokit.harnesses.command_lines import lm_eval as own_command_line
+from reprokit.harnesses.command_lines import lm_eval_rebuilt as rebuilding
 from reprokit.harnesses.evaluation_reading import Dialect, is_results, model_folder, read_evaluation
 from reprokit.harnesses.found_files import by_stamp, is_regular, listings, names_in, relative, root_above, where
-from reprokit.harnesses.interface import FoundRun, Reading
+from reprokit.harnesses.interface import FoundRun, Local, Pinned, Reading, Rebuilt, SampleId, Subset
 from reprokit.harnesses.lm_eval_sample import sample_of
-from reprokit.harnesses.loose_json import lines
+from reprokit.harnesses.loose_json import Line, lines, load
 from reprokit.harnesses.sample_lines import Repeats, filter_of
 
 _NAMES = frozenset({"lm_eval", "lm-eval", "lm_eval.__main__"})
@@ -46,6 +49,8 @@ class LmEval:
         """Return the place of `--output_path` or `-o`, the last one given; one in a `--config` file is not seen."""
         start = command_line.start_of(argv, _NAMES)
         place = None if start is None else command_line.output_place(argv, start, flag="--output_path", short="-o")
+        if place is None and start is not None:
+            place = own_command_line.hub_output(argv, start)
         return [place] if place else []
 
     def find(self, places: Sequence[Path]) -> list[FoundRun]:
@@ -82,6 +87,35 @@ class LmEval:
                 epoch = repeats.epoch(line, line.value["doc_id"], filter_of(line.value))
                 yield sample_of(task, line.value, epoch)
         yield from repeats.findings()
+
+    def pinned(self, argv: Sequence[str], revisions: Mapping[str, str]) -> Pinned:
+        """See `own_command_line.with_revisions`."""
+        start = command_line.start_of(argv, _NAMES)
+        if start is None:
+            return Pinned(argv=tuple(argv), names=frozenset())
+        return own_command_line.with_revisions(argv, start, revisions)
+
+    def subset(self, argv: Sequence[str], samples: Mapping[str, Sequence[SampleId]]) -> Subset | Unknown:
+        """See `own_command_line.with_samples`."""
+        start = command_line.start_of(argv, _NAMES)
+        if start is None:
+            return Unknown(unknown=f"the command line does not start {self.name}")
+        return own_command_line.with_samples(argv, start, samples)
+
+    def local(self, argv: Sequence[str]) -> Local:
+        """See `dropping.REASONS`."""
+        start = command_line.start_of(argv, _NAMES)
+        if start is None:
+            return Local(argv=tuple(argv))
+        place = own_command_line.hub_output(argv, start)
+        return dropping.local(argv, start, own_command_line.OPTIONS, place)
+
+    def rebuilt(self, run: FoundRun) -> Rebuilt | Unknown:
+        """See `rebuilding`."""
+        document = load(run.root / run.results, "")[0] if run.results else None
+        if document is None:
+            return Unknown(unknown="its results file is missing or damaged")
+        return rebuilding.rebuilt(document, _documents_saved(run))
 
 
 def _runs_at(place: Path) -> Iterator[tuple[Path, FoundRun]]:
@@ -150,6 +184,17 @@ def _belongs(document: dict[str, Json]) -> bool:
 def _files_by_task(run: FoundRun) -> dict[str, PurePosixPath]:
     named = ((_SAMPLES.fullmatch(path.name), path) for path in run.samples)
     return {as_json(match["task"]): path for match, path in named if match}
+
+
+def _documents_saved(run: FoundRun) -> dict[str, list[int]]:
+    """List the numbers of the documents whose samples were saved, for each task that has any."""
+    found: dict[str, list[int]] = {}
+    for task, path in _files_by_task(run).items():
+        read = lines(run.root / path, "", key="doc_id", heads=True)
+        numbers = {line.value["doc_id"] for line in read if isinstance(line, Line)}
+        if numbers and all(type(number) is int for number in numbers):
+            found[task] = sorted(numbers)
+    return found
 
 
 def _version(document: dict[str, Json]) -> str | None:

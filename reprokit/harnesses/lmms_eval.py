@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -19,11 +19,14 @@ from reprokit import clock
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Output
 from reprokit.bundle.sample import Sample
-from reprokit.bundle.values import Json, as_json
+from reprokit.bundle.values import Json, Unknown, as_json
 from reprokit.harnesses import command_line
+from reprokit.harnesses.command_lines import dropping
+from reprokit.harnesses.command_lines import lmms_eval as own_command_line
+from reprokit.harnesses.command_lines import lmms_eval_rebuilt as rebuilding
 from reprokit.harnesses.evaluation_reading import Dialect, is_results, model_folder, read_evaluation
 from reprokit.harnesses.found_files import by_stamp, is_regular, listings, relative, root_above, where
-from reprokit.harnesses.interface import FoundRun, Reading
+from reprokit.harnesses.interface import FoundRun, Local, Pinned, Reading, Rebuilt, SampleId, Subset
 from reprokit.harnesses.lmms_eval_sample import metric_names, sample_of
 from reprokit.harnesses.loose_json import lines, load
 from reprokit.harnesses.sample_lines import Repeats
@@ -49,6 +52,8 @@ class LmmsEval:
         """Return the place of `--output_path`, the last one given; one in a `--config` file is not seen."""
         start = command_line.start_of(argv, _NAMES)
         place = None if start is None else command_line.output_place(argv, start, flag="--output_path")
+        if place is None and start is not None:
+            place = own_command_line.hub_output(argv, start)
         return [place] if place else []
 
     def find(self, places: Sequence[Path]) -> list[FoundRun]:
@@ -90,6 +95,35 @@ class LmmsEval:
             else:
                 yield sample_of(task, line.value, repeats.epoch(line, line.value["doc_id"], None), metrics)
         yield from repeats.findings()
+
+    def pinned(self, argv: Sequence[str], revisions: Mapping[str, str]) -> Pinned:
+        """See `own_command_line.with_revisions`."""
+        start = command_line.start_of(argv, _NAMES)
+        if start is None:
+            return Pinned(argv=tuple(argv), names=frozenset())
+        return own_command_line.with_revisions(argv, start, revisions)
+
+    def subset(self, argv: Sequence[str], samples: Mapping[str, Sequence[SampleId]]) -> Subset | Unknown:
+        """See `own_command_line.with_samples`."""
+        start = command_line.start_of(argv, _NAMES)
+        if start is None:
+            return Unknown(unknown=f"the command line does not start {self.name}")
+        return own_command_line.with_samples(argv, start, samples)
+
+    def local(self, argv: Sequence[str]) -> Local:
+        """See `dropping.REASONS`."""
+        start = command_line.start_of(argv, _NAMES)
+        if start is None:
+            return Local(argv=tuple(argv))
+        place = own_command_line.hub_output(argv, start)
+        return dropping.local(argv, start, own_command_line.OPTIONS, place)
+
+    def rebuilt(self, run: FoundRun) -> Rebuilt | Unknown:
+        """See `rebuilding`."""
+        document = load(run.root / run.results, "")[0] if run.results else None
+        if document is None:
+            return Unknown(unknown="its results file is missing or damaged")
+        return rebuilding.rebuilt(document)
 
 
 def _run(folder: Path, stamp: str, members: list[str]) -> FoundRun | None:

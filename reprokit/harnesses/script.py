@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal
@@ -22,7 +22,7 @@ from reprokit.bundle.results import Results, Task
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Unknown
 from reprokit.harnesses.found_files import absolute, sample_files, where
-from reprokit.harnesses.interface import FoundRun, Reading
+from reprokit.harnesses.interface import FoundRun, Local, Pinned, Reading, Rebuilt, SampleId, Subset
 from reprokit.harnesses.model_names import short
 from reprokit.harnesses.sample_lines import Repeats
 from reprokit.harnesses.script_fields import STANDARD, Fields
@@ -138,6 +138,25 @@ class Script:
                     yield sample_of(task, record, metrics, repeats, self.fields)
             yield from told.end()
             yield from repeats.findings()
+
+    def pinned(self, argv: Sequence[str], revisions: Mapping[str, str]) -> Pinned:
+        """Pin nothing: what the arguments of a script mean is its own."""
+        del revisions
+        return Pinned(argv=tuple(argv), names=frozenset())
+
+    def subset(self, argv: Sequence[str], samples: Mapping[str, Sequence[SampleId]]) -> Subset | Unknown:
+        """Say that a script cannot be told."""
+        del argv, samples
+        return Unknown(unknown="how a program of one's own is told to evaluate only some samples is not known")
+
+    def local(self, argv: Sequence[str]) -> Local:
+        """Leave out nothing, for the same reason."""
+        return Local(argv=tuple(argv))
+
+    def rebuilt(self, run: FoundRun) -> Rebuilt | Unknown:
+        """Say that the results of a script do not tell."""
+        del run
+        return Unknown(unknown="the results of a program of one's own do not say how it was started")
 
     def _files(self) -> Iterator[tuple[Path, Literal["results", "samples"]]]:
         if self.results:

@@ -119,7 +119,7 @@ def _of_patches(repository: Path, sides: Sequence[Carried], absent: str, hint: s
 def _new_repository(folder: Path, source: Source) -> Path:
     repository = folder / "repository"
     repository.mkdir()
-    rebuilding.initialise(repository, source)
+    rebuilding.initialise(repository, len(source.tree))
     (repository / ".git" / "info").mkdir(exist_ok=True)
     (repository / ".git" / "info" / "attributes").write_text(_AS_IT_LIES)
     return repository

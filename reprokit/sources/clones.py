@@ -46,24 +46,38 @@ def object_stores(clones: Iterable[Path], roots: Iterable[str]) -> Iterator[Path
             yield store
 
 
-def bring(repository: Path, commit: str, stores: Iterable[Path]) -> bool:
+def repositories(directory: Path) -> Iterator[Path]:
+    """Yield the repositories of submodules, theirs included, that the repository around a folder keeps."""
+    store = object_store(directory)
+    kept = store.with_name("modules") if store is not None else directory
+    for folder, names, files in os.walk(kept) if store is not None else ():
+        if "HEAD" in files and "objects" in names:
+            yield Path(folder)
+            # Only there are those of its own submodules.
+            names[:] = sorted({"modules"}.intersection(names))
+
+
+def bring(repository: Path, commit: str, stores: Iterable[Path], *, whole: bool = False) -> bool:
     """Copy one commit with all its files, and without its history, from the first store that has it.
+
+    With `whole`, a store that lacks some of its files does not have it.
 
     Raises:
         GitError: git failed for another reason than that no store has it.
     """
     for store in stores:
-        if _copy(repository, commit, store):
+        if _copy(repository, commit, store, whole=whole):
             with (repository / ".git" / "shallow").open("a") as file:
                 file.write(f"{commit}\n")
             return True
     return False
 
 
-def _copy(repository: Path, commit: str, store: Path) -> bool:
+def _copy(repository: Path, commit: str, store: Path, *, whole: bool) -> bool:
     theirs = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(store)}
     # What a partial clone lacks was not read by the run, and need not be in what changed.
-    listing = ["rev-list", "--objects", "--no-object-names", "--no-walk", "--missing=allow-any"]
+    missing = "error" if whole else "allow-any"
+    listing = ["rev-list", "--objects", "--no-object-names", "--no-walk", f"--missing={missing}"]
     try:
         names = run(repository, *listing, "--end-of-options", commit, variables=theirs)
         packed = repository / ".git" / "objects" / "pack" / "pack"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import zstandard
@@ -78,9 +79,9 @@ def run(
     )
 
 
-def initialise(repository: Path, source: Source) -> None:
-    """Make an empty repository in a folder, of the kind that the record's objects need."""
-    kind = "sha256" if len(source.tree) == _SHA256_DIGITS else "sha1"
+def initialise(repository: Path, digits: int) -> None:
+    """Make an empty repository in a folder, of the kind whose objects have names of so many digits."""
+    kind = "sha256" if digits == _SHA256_DIGITS else "sha1"
     run(repository, "init", "--quiet", "--template=", "--initial-branch=main", f"--object-format={kind}")
 
 
@@ -131,7 +132,8 @@ def plain(path: Path, at: Path, *, limit: int | None = None) -> Path:
 def prerequisites(git_bundle: Path) -> list[str]:
     """List the commits that a git bundle builds on and does not hold: its header names them with a `-`."""
     found: list[str] = []
-    with compression.open_stored(git_bundle) as file:
+    # A damaged one names none, and is told when it is to be used.
+    with suppress(OSError, zstandard.ZstdError), compression.open_stored(git_bundle) as file:
         if not _BUNDLE_SIGNATURE.fullmatch(file.readline(_LONGEST_HEADER_LINE)):
             return []
         while (line := file.readline(_LONGEST_HEADER_LINE)).startswith((b"@", b"-")):

@@ -1,6 +1,8 @@
 """What every harness adapter owes, whatever it reads: subclass `HarnessContract` for a new one."""
 
 import ast
+import copy
+import json
 import shutil
 from pathlib import Path
 
@@ -16,11 +18,26 @@ from reprokit.bundle.record import Harness as HarnessRecord
 from reprokit.bundle.record import Subject
 from reprokit.bundle.results import Results
 from reprokit.bundle.sample import Sample
+from reprokit.bundle.values import Unknown
 from reprokit.harnesses.lm_eval import LmEval
 from reprokit.harnesses.lmms_eval import LmmsEval
 from reprokit.harnesses.script import Script
 
 RECORDED = Path(__file__).parents[1] / "recorded"
+
+SLOT = "\0007\000"
+REVISIONS = {"org/m": "0123456789abcdef0123456789abcdef01234567"}
+WORDS = st.text(max_size=6).filter(lambda word: "\0" not in word) | st.sampled_from([
+    "lm_eval", "lmms_eval", "python", "-m", "run", "--model", "hf", "llava_hf", "vllm", "--model_args", "-a",
+    "pretrained=org/m", "pretrained=org/m,revision=main", "tokenizer=org/t", '{"pretrained": "org/m"}', "--limit", "-L3",
+    "--limit=2", "--offset", "1", "--samples", "-E", "--use_cache", "-c", SLOT, "token=" + SLOT, "--wandb_args",
+    "--hf_hub_log_args", "output_path=out", "--output_path", "-o", "--log_samples", "-sx", "-scx", "--cache_requests",
+    "--config", "--", "-",
+])  # fmt: skip
+HOSTILE = st.sampled_from([
+    None, True, 0, -1, 1e300, "", "--trust_remote_code", "-c", "a\0b", SLOT, "two\nlines", "x" * 5000, [], [[]], {},
+    {"a": {"b": []}}, ["--x", 1], "api_key=[REDACTED],x=1", "[REDACTED]", "\x1b[2J", ",,=,", '{"a":', "auto", "a/../..",
+])  # fmt: skip
 
 # Every subclass runs the property with an adapter of its own, which is what the check would warn of.
 each_subclass = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors])
@@ -192,6 +209,65 @@ class HarnessContract:
         for output in self.harness(Path("/nowhere")).outputs(argv):
             assert output.argument is None or argv[output.argument] == output.prefix + output.path
 
+    @each_subclass
+    @given(argv=st.lists(WORDS, max_size=9), chosen=st.lists(st.integers(0, 9), min_size=1))
+    def test_a_changed_command_line_keeps_what_is_not_the_harness_s_and_changes_once(self, argv, chosen):
+        harness = self.harness(Path("/nowhere"))
+        local = harness.local(argv)
+        pinned = harness.pinned(local.argv, REVISIONS)
+        told = harness.subset(pinned.argv, {"task": chosen})
+        for changed in (local.argv, pinned.argv, *(() if isinstance(told, Unknown) else (told.argv,))):
+            assert harness.recognises(changed) == harness.recognises(argv)
+            assert not [word for word in changed if "\0" in word and SLOT not in word]
+        assert harness.local(local.argv).argv == local.argv
+        assert harness.local(local.argv).dropped == ()
+        assert harness.pinned(pinned.argv, REVISIONS) == pinned
+        assert pinned.names <= set(REVISIONS)
+        if not harness.recognises(argv):
+            assert list(pinned.argv) == argv
+        if not isinstance(told, Unknown):
+            assert set(told.samples) == {"task"}
+            assert harness.subset(told.argv, {"task": chosen}) == told
+
+    def test_a_rebuilt_command_line_starts_the_harness_and_names_its_outputs(self, tmp_path):
+        place = self.copied(tmp_path / "run")
+        harness = self.harness(place)
+        (run,) = harness.find([place])
+        rebuilt = harness.rebuilt(run)
+        if isinstance(rebuilt, Unknown):
+            assert rebuilt.unknown
+            return
+        assert harness.recognises(rebuilt.argv)
+        assert len(harness.outputs(rebuilt.argv)) == 1
+        assert harness.local(rebuilt.argv).argv == rebuilt.argv
+
+    @each_subclass
+    @given(data=st.data())
+    def test_no_results_file_rebuilds_more_than_words(self, tmp_path_factory, data):
+        place = self.copied(tmp_path_factory.mktemp("hostile") / "run")
+        harness = self.harness(place)
+        (run,) = harness.find([place])
+        document = json.loads((run.root / run.results).read_text())
+        for _ in range(data.draw(st.integers(1, 3))):
+            table = document
+            while isinstance(table, dict) and table:
+                key = data.draw(st.sampled_from(sorted(table)))
+                if not isinstance(table[key], dict) or not table[key] or data.draw(st.booleans()):
+                    table[key] = copy.deepcopy(data.draw(HOSTILE))
+                    break
+                table = table[key]
+        (run.root / run.results).write_text(json.dumps(document))
+        rebuilt = harness.rebuilt(run)
+        if isinstance(rebuilt, Unknown):
+            return
+        command = " ".join(rebuilt.argv)
+        for name in rebuilt.secrets:
+            command = command.replace(f"\0{name}\0", "")
+        assert "\0" not in command
+        assert all(line.isprintable() for line in rebuilt.lost)
+        assert harness.recognises(rebuilt.argv)
+        assert len(harness.outputs(rebuilt.argv)) == 1
+
 
 class TestLmEval(HarnessContract):
     recorded = "lm_eval/0.4.13/dummy_in_git"
@@ -218,13 +294,14 @@ class TestScript(HarnessContract):
 def test_no_adapter_imports_a_harness_or_starts_a_program():
     (folder,) = reprokit.harnesses.__path__
     imported = set()
-    for file in Path(folder).glob("*.py"):
+    for file in Path(folder).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             if isinstance(node, ast.ImportFrom):
                 imported.add(node.module.partition(".")[0])
     standard = {
+        "ast",
         "operator",
         "functools",
         "__future__",
@@ -237,6 +314,7 @@ def test_no_adapter_imports_a_harness_or_starts_a_program():
         "math",
         "os",
         "pathlib",
+        "posixpath",
         "re",
         "stat",
         "typing",

@@ -14,10 +14,11 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprokit.bundle import bag, canonical, paths, rerun
+from reprokit.bundle import bag, canonical, paths
 from reprokit.bundle.reading import open_bundle
 from reprokit.bundle.validation import validate
 from reprokit.errors import InvalidRecordError, ReprokitError
+from reprokit.rerun import command
 
 
 def test_a_re_run_does_not_touch_the_outputs_that_absolute_arguments_lead_to(reprokit, tmp_path):
@@ -50,7 +51,7 @@ def test_a_working_directory_outside_of_the_source_is_an_obstacle(record, direct
     changed = record()
     invocation = msgspec.structs.replace(changed.invocation, directory_in_source=directory)
 
-    again = rerun.plan(msgspec.structs.replace(changed, invocation=invocation), [])
+    again = command.plan(msgspec.structs.replace(changed, invocation=invocation), [])
 
     assert any("outside of the source" in each for each in again.obstacles)
 

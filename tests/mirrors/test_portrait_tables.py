@@ -18,6 +18,7 @@ from reprokit.mirrors.portrait import texts
 from reprokit.mirrors.portrait.results_tables import results_tables
 from reprokit.mirrors.portrait.sample_tables import LONGEST_TEXT, sample_tables
 from reprokit.mirrors.portrait.table import Picture, of_one_type
+from reprokit.rerun import script
 
 PIXEL = b"\x89PNG\r\n\x1a\n" + b"\0" * 60
 
@@ -41,7 +42,7 @@ def bundle_of(tmp_path, record):
         payload.add("environment/environment.json", "environment", canonical.record(environment))
         payload.add("environment/requirements.lock", "environment", b"")
         payload.seal(
-            record(**changes), results=results, environment=environment, sources=[], label=Label(),
+            record(**changes), results=results, script=lambda record: script.text(record, environment, []), label=Label(),
             captured="2026-11-24T00:00:00Z", agent="test",
         )  # fmt: skip
         return open_bundle(tmp_path)

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from reprokit.bundle import reproduce_script, rerun
-from reprokit.bundle.environment import Environment
-from reprokit.bundle.record import Output, Variable
-from reprokit.bundle.source import Source
-from reprokit.bundle.values import SecretSlot, Unknown
 from reprokit.errors import InvalidRecordError
-from reprokit.reproduce.requirements import pins
+from reprokit.reproduce.environment.requirements import pins
 
 
 def reproduce(reprokit, *arguments, check=0):
@@ -32,7 +25,7 @@ def test_the_plan_is_shown_and_nothing_runs_without_consent(reprokit, captured, 
 
     assert "evaluate.py" in refused.stderr
     assert "--yes" in refused.stderr
-    assert "my-evals at" in plan
+    assert "my-evals (working directory) at" in plan
     assert reprokit.json("list") == before
 
 
@@ -52,13 +45,14 @@ def test_a_run_is_reproduced_from_the_bundle_alone(reprokit, captured, evaluatio
     assert reprokit("status").returncode == 0
 
 
-def test_a_run_that_comes_out_otherwise_is_different_and_exits_with_1(reprokit, evaluation):
+def test_a_run_that_comes_out_otherwise_by_few_samples_is_inconclusive_and_exits_with_1(reprokit, evaluation):
     (evaluation / "answers.py").write_text("import os\nOFFSET = int(os.path.basename(os.getcwd()) == 'source')\n")
     reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
 
     done = reproduce(reprokit, "latest", check=1)
 
-    assert done.stdout.startswith("different: ")
+    assert done.stdout.startswith("inconclusive: ")
+    assert "would have found" in done.stdout
     assert "exact_match 1 → 0" in done.stdout
 
 
@@ -82,14 +76,15 @@ def test_a_damaged_bundle_is_not_reproduced(reprokit, captured):
     assert "is not what was captured" in reproduce(reprokit, captured, check=12).stderr
 
 
-def test_a_run_of_which_only_outputs_are_there_says_why_it_cannot_be_run(reprokit, tmp_path):
+def test_the_command_of_a_run_of_which_only_outputs_are_there_is_worked_out(reprokit, tmp_path):
     outputs = tmp_path / "recorded"
     shutil.copytree("tests/recorded/lmms_eval", outputs)
     reprokit("capture", "--from", outputs)
 
     done = reproduce(reprokit, "latest", check=21)
 
-    assert "captured from finished outputs" in done.stderr
+    assert "worked out from what the harness wrote" in done.stderr
+    assert "the program `lmms_eval` is not on PATH" in done.stderr
 
 
 def test_a_missing_input_is_told_before_anything_runs(reprokit, evaluation, tmp_path):
@@ -137,85 +132,6 @@ def test_the_script_runs_by_itself_and_gives_the_same_predictions(reprokit, capt
 def test_a_lock_that_is_more_than_pinned_names_is_refused(line):
     with pytest.raises(InvalidRecordError, match=r"requirements\.lock"):
         pins(f"good==1.0\n{line}\n".encode())
-
-
-def a_source(**changes):
-    source = Source(
-        name="evals",
-        root="/home/ada/evals",
-        commit="a" * 40,
-        tree="b" * 40,
-        swhid="swh:1:dir:" + "b" * 40,
-        dirty=False,
-        patch=None,
-        git_bundle=None,
-    )
-    return msgspec.structs.replace(source, **changes)
-
-
-def placed(record, **invocation):
-    changed = msgspec.structs.replace(record, invocation=msgspec.structs.replace(record.invocation, **invocation))
-    return rerun.plan(changed, [a_source()])
-
-
-def test_outputs_are_redirected_and_places_of_the_checkout_follow_it(record):
-    again = placed(
-        record(),
-        argv=["python", "/home/ada/evals/run.py", "--out=/data/results", "--tasks", "k=/home/ada/evals/tasks"],
-        program="/usr/bin/python",
-        program_in="system",
-        source="evals",
-        outputs=[Output(path="/data/results", argument=2, prefix="--out=")],
-        environment_variables=[
-            Variable(name="PYTHONPATH", value="/home/ada/evals/lib:src"),
-            Variable(name="HF_HOME", value="/scratch/hf"),
-            Variable(name="A;rm", value="x"),
-        ],
-    )
-
-    assert again.argv[1] == (rerun.Place("source", "run.py"),)
-    assert again.argv[2] == ("--out=", rerun.Place("outputs", "results"))
-    assert again.argv[4] == ("k=", rerun.Place("source", "tasks"))
-    assert dict(again.variables) == {"PYTHONPATH": (rerun.Place("source", "lib"), ":", "src")}
-    assert set(again.dropped) == {"HF_HOME", "A;rm"}
-    assert again.obstacles == ()
-
-
-def test_an_absolute_output_that_no_argument_names_is_refused(record):
-    again = placed(record(), outputs=[Output(path="/data/results.json")])
-
-    assert "cannot be redirected" in again.obstacles[0]
-
-
-def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
-    hostile = "x'; touch owned; echo '$(touch owned)`touch owned`\n touch owned"
-    changed = record()
-    changed = msgspec.structs.replace(
-        changed,
-        invocation=msgspec.structs.replace(
-            changed.invocation,
-            argv=["true", hostile, ["k=", SecretSlot(secret="A;touch owned")]],
-            program_in="system",
-            source=hostile,
-            environment_variables=[Variable(name="GOOD", value=hostile)],
-            directory_in_source=".",
-        ),
-    )
-    environment = Environment(learnt_from="nothing", packages=Unknown(unknown=hostile))
-    source = a_source(name=hostile, commit=None, tree=hostile, remotes={"origin": hostile})
-    script = tmp_path / "s.sh"
-    script.write_text(reproduce_script.text(changed, environment, [source], payload=hostile))
-
-    subprocess.run(
-        ["bash", script, tmp_path / "w"],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "A_touch_owned": "v"},
-        capture_output=True,
-        check=False,
-    )
-
-    assert not list(tmp_path.rglob("owned"))
-    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
 
 
 def test_the_keys_that_a_person_named_hold_in_the_re_run_too(reprokit, evaluation):

@@ -373,7 +373,7 @@ def test_a_place_without_a_repository_is_told(checkout, tmp_path):
     observed = seen(checkout, tmp_path / "staging", caps=Caps(git_bundle=1))
     (tmp_path / "folder").mkdir()
 
-    with pytest.raises(InputMissingError, match="does not appear to be a git repository"):
+    with pytest.raises(InputMissingError, match=r"folder`: .*not a git repository"):
         give_back(observed, tmp_path / "back", origin=tmp_path / "folder")
     assert isinstance(whence(observed.source, git_bundle=None, origin=tmp_path / "folder"), Unknown)
     for origin in ("nowhere/at/all", "http://host.invalid/x", "ext::sh -c id", "--upload-pack=id"):

@@ -20,6 +20,7 @@ from reprokit.bundle.environment import Environment
 from reprokit.bundle.results import Results
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload
+from reprokit.rerun import script
 from reprokit.sync.locks import completion as lock_completion
 from reprokit.sync.locks.package_index import PackageIndex
 
@@ -92,7 +93,7 @@ def publish(archive, record):
         payload.add("environment/environment.json", "environment", canonical.record(environment))
         payload.add("environment/requirements.lock", "environment", (HEADER + lock).encode())
         payload.seal(
-            record(), results=Results(), environment=environment, sources=[], label=Label(),
+            record(), results=Results(), script=lambda record: script.text(record, environment, []), label=Label(),
             captured="2026-11-24T00:00:00Z", agent="reprokit-eval test",
         )  # fmt: skip
         bundle = publication.publish(archive, staging).bundle_id

@@ -34,7 +34,8 @@ def _source(label: str, source: Source) -> Iterator[Fact]:
         if value is not None:
             yield Fact(area=_AREA, name=f"{label}, {name}", value=value)
     yield from table(_AREA, source.remotes, f"{label}, remotes.")
-    yield from table(_AREA, source.submodules, f"{label}, submodules.")
+    empty = dict.fromkeys(source.submodules_empty, "not checked out")
+    yield from table(_AREA, source.submodules | empty, f"{label}, submodules.")
     if source.tree_after is not None and source.tree_after != source.tree:
         yield Fact(area=_AREA, name=f"{label}, changed during the run", value=True)
     for item in source.left_out:

@@ -153,6 +153,7 @@ def observe(
         git_bundle=f"source/{git_bundle.file.name}" if git_bundle else None,
         operation=git.operation(checkout.git_directory),
         submodules=seen.submodules,
+        submodules_empty=list(seen.empty),
         left_out=[*seen.left_out, packed] if isinstance(packed, LeftOut) else list(seen.left_out),
     )
     return ObservedSource(

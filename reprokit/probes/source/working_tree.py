@@ -45,14 +45,15 @@ class WorkingTree:
     """What a working directory holds: its tree, what the tree does not hold, the commits of its submodules.
 
     `left_out` names many files by their folder; `absent` are the files, and the folders of which nothing is in the tree
-    as it lies, one by one. `unsettled` are the paths of those submodules whose state their commit does not tell, and
-    that can be looked at.
+    as it lies, one by one. `empty` are the paths of submodules that are not checked out, and `unsettled` those of the
+    ones whose state their commit does not tell, and that can be looked at.
     """
 
     tree: str
     left_out: tuple[LeftOut, ...] = ()
     absent: frozenset[str] = frozenset()
     submodules: dict[str, str] = field(default_factory=dict)
+    empty: tuple[str, ...] = ()
     unsettled: tuple[str, ...] = ()
 
 
@@ -100,6 +101,7 @@ def look(
         left_out=tuple(sorted(left_out, key=lambda each: (each.path, each.reason))),
         absent=untracked.absent | absent,
         submodules={readable(path): commit for path, commit in submodules.items()},
+        empty=tuple(readable(path) for path in submodules if not _is_checked_out(repository, path)),
         unsettled=tuple(path for path, state in zip(submodules, states, strict=True) if state),
     )
 
@@ -196,7 +198,7 @@ def _pointers(
 def _inside_submodule(repository: ScratchRepository, path: str, name: str, caps: Caps) -> LeftOut | None:
     """Say what of a submodule's state its commit does not tell; nothing for one that is not checked out."""
     inner = repository.root / path
-    if not os.path.lexists(inner / ".git"):
+    if not _is_checked_out(repository, path):
         return None
     try:
         checkout = find(inner)
@@ -209,6 +211,10 @@ def _inside_submodule(repository: ScratchRepository, path: str, name: str, caps:
     except GitError as error:
         reason = f"that cannot be looked at: {error.message}"
     return LeftOut(path=readable(path), reason=f"a submodule {reason}") if reason else None
+
+
+def _is_checked_out(repository: ScratchRepository, path: str) -> bool:
+    return os.path.lexists(repository.root / path / ".git")
 
 
 def _out_of_reach(root: Path) -> str:

@@ -25,6 +25,7 @@ from reprokit.mirrors.interface import AwayError, Copy, Destination, Environment
 from reprokit.outbox import destinations as mirror_settings
 from reprokit.sync.admission import proof as admission_proof
 from reprokit.sync.admission import taking_in as admission
+from reprokit.sync.foreign import elsewhere
 from reprokit.sync.foreign import spelling as foreign_spelling
 
 PATIENCE = 300.0
@@ -65,11 +66,14 @@ def patience(environment: Environment) -> float:
 
 
 def is_foreign(text: str) -> bool:
-    """Tell whether a person has named a bundle by a mirror's reference, or by the address of its page there.
+    """Tell whether a person has named a bundle that must be brought here first.
 
-    What begins with the name of a mirror and a colon is one, also where there is a file of that name: such a file is
-    meant by `./` before it.
+    By a mirror's reference or the address of its page there, by `dvc:ADDRESS#BUNDLE`, or by the path of a packed file.
+    What begins with the name of a mirror, or `dvc`, and a colon is one, also where there is a file of that name: such a
+    file is meant by `./` before it.
     """
+    if elsewhere.is_elsewhere(text):
+        return True
     return foreign_spelling.page(text) is not None or table.of_reference(text) is not None
 
 
@@ -87,6 +91,11 @@ def understand(
         UsageError: it is none; or a page of another service; or the settings of the mirror cannot be followed.
         UnreadableError: a settings file cannot be read.
     """
+    if elsewhere.is_elsewhere(text):
+        raise UsageError(
+            f"`{text}` is no reference of a mirror, and only by one is a bundle taken into an archive",
+            hint="`reprokit show`, `validate`, `diff` and `reproduce` read it from where it is",
+        )
     page = foreign_spelling.page(text)
     reference = page.reference if page else foreign_spelling.plain(text)
     mirror = table.of_reference(reference)

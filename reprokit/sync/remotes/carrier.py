@@ -25,6 +25,8 @@ from reprokit.sync.remotes.objects import Destination
 from reprokit.sync.remotes.wire import (
     Answer,
     Done,
+    Enumerate,
+    Enumerated,
     Failed,
     Fetch,
     Finished,
@@ -88,6 +90,14 @@ class Carrier:
         files = {name: str(each.path) for name, each in wanted.items()}
         most = {name: each.most for name, each in wanted.items()}
         return _moves(_ask(self, Fetch(files=files, most=most), self.patience))
+
+    def listings(self) -> dict[str, int]:
+        """Name the listings."""
+        found: dict[str, int] = {}
+        for each in _ask(self, Enumerate(), self.patience):
+            if isinstance(each, Enumerated):
+                found |= {name: size for name, size in each.listings.items() if wire.LISTING.fullmatch(name)}
+        return found
 
 
 @contextmanager

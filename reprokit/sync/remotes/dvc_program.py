@@ -26,7 +26,20 @@ from urllib.parse import urlparse
 from reprokit.archive.layout import Archive
 from reprokit.sync.remotes import wire
 from reprokit.sync.remotes.dvc_settings import HARMLESS, local_is_brought
-from reprokit.sync.remotes.wire import Answer, Failed, Fetch, Finished, Measure, Moved, Open, Opened, Request, Send
+from reprokit.sync.remotes.wire import (
+    Answer,
+    Enumerate,
+    Enumerated,
+    Failed,
+    Fetch,
+    Finished,
+    Measure,
+    Moved,
+    Open,
+    Opened,
+    Request,
+    Send,
+)
 
 _JOBS = 8
 _PAUSE = 0.2  # seconds between two words on how far it is
@@ -39,6 +52,7 @@ _PAGES = {"http", "https"}
 _CARRIED = _BUCKETS | _WEBDAV | _PAGES | {"ssh", "hdfs", "webhdfs", "gdrive"}
 _HIDDEN = re.compile(r"key|secret|password|passphrase|token|credential|connection|sas|auth", re.IGNORECASE)
 _USER = re.compile(r"(?<=://)[^/\s'\"@]*@")
+_DIGITS = re.compile(r"[0-9a-f]{2}")
 _NOTICED = 4  # a secret shorter than this would be found in every word
 
 
@@ -233,7 +247,7 @@ def _fetch(remote: _Remote, voice: _Voice, name: str, path: str, most: int) -> i
     return Path(path).stat().st_size
 
 
-def _carry_out(remote: _Remote, asked: Measure | Send | Fetch, voice: _Voice) -> None:
+def _carry_out(remote: _Remote, asked: Measure | Send | Fetch | Enumerate, voice: _Voice) -> None:
     match asked:
         case Measure(objects=objects):
             _each(remote, voice, objects, lambda name: _size(remote, name))
@@ -243,6 +257,34 @@ def _carry_out(remote: _Remote, asked: Measure | Send | Fetch, voice: _Voice) ->
             _each(remote, voice, files, lambda name: _send(remote, voice, name, files[name]))
         case Fetch(files=files, most=most):
             _each(remote, voice, files, lambda name: _fetch(remote, voice, name, files[name], most[name]))
+        case Enumerate():
+            _enumerate(remote, voice)
+
+
+def _enumerate(remote: _Remote, voice: _Voice) -> None:
+    """Look into each of the folders that objects are in, by the first two digits of their names."""
+    top = str(remote.files.join(remote.folder, *_PARTS))
+    folders = [name for name in _inside(remote, top) if _DIGITS.fullmatch(name)]
+
+    def look(folder: str) -> dict[str, int]:
+        inside = _inside(remote, str(remote.files.join(top, folder)))
+        return {folder + name: size for name, size in inside.items() if size is not None and name.endswith(".dir")}
+
+    with ThreadPoolExecutor(remote.jobs) as pool:
+        for found in pool.map(look, folders):
+            voice.say(Enumerated(listings=found))
+
+
+def _inside(remote: _Remote, folder: str) -> dict[str, int | None]:
+    """Name what is in a folder, with the sizes of files."""
+    try:
+        entries = remote.files.ls(folder, detail=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return {
+        str(entry["name"]).rstrip("/").rpartition("/")[2]: int(entry["size"]) if entry["type"] == "file" else None
+        for entry in entries
+    }
 
 
 def _each(remote: _Remote, voice: _Voice, names: Iterable[str], act: Callable[[str], int | None]) -> None:

@@ -16,7 +16,7 @@ from reprokit.bundle.bag import open_regular
 from reprokit.errors import FixityError, RemoteError
 from reprokit.sync.remotes.configuration import Remote
 from reprokit.sync.remotes.objects import Destination
-from reprokit.sync.remotes.wire import Finished, Moved
+from reprokit.sync.remotes.wire import LISTING, Finished, Moved
 
 _CHUNK = 1 << 20
 _READ_ONLY = 0o444
@@ -91,6 +91,22 @@ class Folder:
                 continue
             yield Moved(octets=size)
             yield Finished(object=name, size=size)
+
+    def listings(self) -> dict[str, int]:
+        """Find the listings in the folder.
+
+        Raises:
+            RemoteError: the folder cannot be read.
+        """
+        found: dict[str, int] = {}
+        try:
+            for path in (self.root / "files" / "md5").glob("[0-9a-f][0-9a-f]/*.dir"):
+                name = path.parent.name + path.name
+                if LISTING.fullmatch(name) and path.is_file():
+                    found[name] = path.stat().st_size
+        except OSError as error:
+            raise _failed(self, error) from error
+        return found
 
 
 def _place(folder: Folder, name: str) -> Path:

@@ -36,3 +36,6 @@ class Objects(Protocol):
 
         Nothing is verified: what arrives may be anything.
         """
+
+    def listings(self) -> dict[str, int]:
+        """Name all listings there are, by which folders are kept, with their size in bytes."""

@@ -5,6 +5,7 @@ An object is a file of DVC's, named by the MD5 of its bytes; a listing's name en
 
 from __future__ import annotations
 
+import re
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -41,6 +42,10 @@ class Fetch(Struct, frozen=True, kw_only=True, tag=True):
     most: dict[str, int]
 
 
+class Enumerate(Struct, frozen=True, kw_only=True, tag=True):
+    """Name all listings that there are."""
+
+
 class Opened(Struct, frozen=True, kw_only=True, tag=True):
     """The remote answers. `present` says whether the folder or bucket it names is there; null when it does not tell.
 
@@ -64,6 +69,12 @@ class Finished(Struct, frozen=True, kw_only=True, tag=True):
     size: int | None
 
 
+class Enumerated(Struct, frozen=True, kw_only=True, tag=True):
+    """Some of the listings, and their sizes in bytes."""
+
+    listings: dict[str, int]
+
+
 class Done(Struct, frozen=True, kw_only=True, tag=True):
     """All that was asked for is done."""
 
@@ -75,8 +86,11 @@ class Failed(Struct, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
-Request: TypeAlias = Open | Measure | Send | Fetch
-Answer: TypeAlias = Opened | Moved | Finished | Done | Failed
+Request: TypeAlias = Open | Measure | Send | Fetch | Enumerate
+Answer: TypeAlias = Opened | Moved | Finished | Enumerated | Done | Failed
+
+LISTING = re.compile(r"[0-9a-f]{32}\.dir")
+"""The name of a listing."""
 
 _encoder = msgspec.json.Encoder()
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

@@ -27,6 +27,7 @@ from reprokit.bundle.values import NotScored, Unknown
 from reprokit.bundle.writing import Label, Payload
 from reprokit.mirrors.interface import Consignment, Copy, Destination, Exported, Member, Receipt, Room, Step
 from reprokit.mirrors.wandb.mirror import WandbMirror
+from reprokit.rerun import script
 
 LABEL = Label(name="A small run", tags=("baseline", "nightly"), note="what for")
 MORE = {"harness/empty": b"", "harness/a b [x]=@~(y),z": b"2", "harness/big.bin": bytes(range(256)) * 9000}
@@ -111,8 +112,7 @@ def seal(folder: Path, record: Record, *, tasks: int = 2, rows: int = 4, more: d
     payload.seal(
         record,
         results=results,
-        environment=environment,
-        sources=[],
+        script=lambda record: script.text(record, environment, []),
         label=Label(),
         captured="2026-11-24T00:00:00Z",
         agent="reprokit-eval test",

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from reprokit.bundle import rerun
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Record
-from reprokit.bundle.rerun import Part, Place, Rerun
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import SecretSlot
+from reprokit.errors import InvalidRecordError
+from reprokit.rerun import command
+from reprokit.rerun.parts import Part, Place
+from reprokit.rerun.values import Rerun
+from reprokit.sources.layout import places
 
 _HEAD = """\
 #!/usr/bin/env bash
@@ -20,7 +23,7 @@ _HEAD = """\
 #
 # usage: bash reproduce.sh [WORKSPACE]
 #   WORKSPACE   a new or empty folder; without it a fresh one is made below ${TMPDIR:-/tmp}
-#   ORIGIN=…    fetch the source from this repository instead of the recorded one
+#   ORIGIN=…    a repository to fetch the source from before the recorded one, or a folder of them, by checkout's name
 #   PYTHON=…    use this Python instead of the recorded version
 set -euo pipefail
 """
@@ -44,7 +47,32 @@ stored() { if [ -e "$here/$1" ]; then cat "$here/$1"; else zstd -dcq "$here/$1.z
 _GIT = """\
 git_plain() {
   GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 GIT_LFS_SKIP_SMUDGE=1 git -c core.hooksPath=/dev/null \\
-    -c core.autocrlf=false -c protocol.ext.allow=never -C "$workspace/source" "$@"
+    -c core.autocrlf=false -c protocol.ext.allow=never -C "$folder" "$@"
+}
+fetch() { git_plain fetch -q -- "$1" "+refs/heads/*:refs/remotes/origin/*" "+refs/tags/*:refs/tags/*"; }
+# checkout FOLDER NAME TREE COMMIT PATCH HISTORY ADDRESS: what is not recorded is empty
+checkout() {
+  folder="$workspace/$1"
+  mkdir -p "$folder"
+  git_plain init -q
+  if [ -n "$4" ]; then
+    [ -z "$6" ] || git_plain bundle unbundle "$here/$6" > /dev/null 2>&1 || true
+    for origin in "${ORIGIN:+$ORIGIN/$2}" "${ORIGIN:-}" "$7"; do
+      git_plain cat-file -e "$4^{commit}" 2> /dev/null && break
+      [ -z "$origin" ] || fetch "$origin" || continue
+      [ -z "$6" ] || git_plain bundle unbundle "$here/$6" > /dev/null 2>&1 || true
+    done
+    git_plain cat-file -e "$4^{commit}" 2> /dev/null || {
+      echo "reproduce.sh: set ORIGIN to a clone of $2 that has the commit $4" >&2
+      exit 21
+    }
+    git_plain checkout -q --detach "$4" --
+  fi
+  [ -z "$5" ] || stored "$5" | git_plain apply --index --binary --whitespace=nowarn -
+  [ "$(git_plain write-tree)" = "$3" ] || {
+    echo "reproduce.sh: the source $2 is not the tree that was captured" >&2
+    exit 12
+  }
 }
 """
 
@@ -70,28 +98,28 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _source(source: Source) -> str:
-    lines = [f"# Source: commit {_flat(source.commit or 'none')}, tree {_flat(source.tree)}", _GIT, "git_plain init -q"]
-    # A remote that is a folder of the original machine is no use to others.
-    origin = next((each for each in source.remotes.values() if ":" in each and not each.startswith("file:")), "")
-    lines.append(f"origin=${{ORIGIN:-{shlex.quote(origin)}}}")
-    if source.commit and source.git_bundle:
-        carried = shlex.quote("/" + source.git_bundle)
-        fetch = f'git_plain fetch -q "$here"{carried} HEAD'
-        lines.append(
-            f'{fetch} || {{ git_plain fetch -q -- "$origin" "+refs/heads/*:refs/remotes/origin/*"; {fetch}; }}'
-        )
-    elif source.commit:
-        lines.append('[ -n "$origin" ] || { echo "reproduce.sh: set ORIGIN to a clone of the source" >&2; exit 21; }')
-        lines.append('git_plain fetch -q -- "$origin" "+refs/heads/*:refs/remotes/origin/*" "+refs/tags/*:refs/tags/*"')
-    if source.commit:
-        lines.append(f"git_plain checkout -q --detach {shlex.quote(source.commit)} --")
-    if source.patch:
-        lines.append(f"stored {shlex.quote(source.patch)} | git_plain apply --index --binary --whitespace=nowarn -")
-    lines.append(f'[ "$(git_plain write-tree)" = {shlex.quote(source.tree)} ] || {{')
-    lines.append('  echo "reproduce.sh: the source is not the tree that was captured" >&2')
-    lines.append("  exit 12\n}")
+def _sources(sources: Sequence[Source], main: str | None) -> str:
+    if not sources:
+        return "# Source: the command was not run in a git checkout.\n"
+    laid = places(sources, main)
+    lines = ["# Source: commit, patch and tree of every checkout", _GIT.rstrip("\n")]
+    # A submodule lies inside its parent, which has to be there before it.
+    for source in sorted(sources, key=lambda each: len(laid[each.name].parts)):
+        lines += _checkout(source, str(laid[source.name]))
     return "\n".join(lines) + "\n"
+
+
+def _checkout(source: Source, folder: str) -> Iterator[str]:
+    # A remote that is a folder of the original machine is no use to others.
+    address = next((each for each in source.remotes.values() if ":" in each and not each.startswith("file:")), "")
+    words = (folder, source.name, source.tree, source.commit, source.patch, source.git_bundle, address)
+    yield f"checkout {' '.join(shlex.quote(each or '') for each in words)}"
+    for path in source.submodules:
+        yield (
+            f'[ -e "$workspace/"{shlex.quote(f"{folder}/{path}")}/.git ] || '
+            f"git_plain submodule -q update --init --checkout -- {shlex.quote(path)} || "
+            f"echo {shlex.quote(f'reproduce.sh: the submodule {path} is missing')} >&2"
+        )
 
 
 def _environment(environment: Environment) -> str:
@@ -116,7 +144,9 @@ def _redirects(again: Rerun) -> bool:
 
 
 def _command(again: Rerun) -> str:
-    lines = [f"export {name}={word(parts)}" for name, parts in again.variables]
+    # Whoever starts the script has the secrets in variables of the same names, if at all.
+    told = ((name, parts) for name, parts in again.variables if not any(isinstance(each, SecretSlot) for each in parts))
+    lines = [f"export {name}={word(parts)}" for name, parts in told]
     if again.dropped:
         lines.append(
             f"# Not carried over, they hold secrets or places of the machine: {_flat(', '.join(again.dropped))}"
@@ -132,22 +162,20 @@ def _command(again: Rerun) -> str:
 _HERE = 'here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)'
 
 
-def text(record: Record, environment: Environment, sources: list[Source], *, payload: str | None = None) -> str:
+def text(record: Record, environment: Environment, sources: Sequence[Source], *, payload: str | None = None) -> str:
     """Write the script for a record; it says so, and stops, where the run cannot be rebuilt.
 
     It looks for the bundle's files beside itself, or in the folder `payload`.
     """
-    again = rerun.plan(record, sources)
+    try:
+        again = command.plan(record, sources)
+    except InvalidRecordError as error:
+        again = Rerun(obstacles=(error.message,))
     if again.obstacles:
         reasons = "".join(
             f"echo {shlex.quote('reproduce.sh: cannot run it again: ' + each)} >&2\n" for each in again.obstacles
         )
         return f"{_HEAD}\n{reasons}exit 21\n"
-    source = rerun.main_source(record, sources)
     here = _HERE if payload is None else f"here={shlex.quote(payload)}"
-    parts = [
-        _HEAD,
-        f"{here}\n{_WORKSPACE}",
-        _source(source) if source else "# Source: the command was not run in a git checkout.\n",
-    ]
+    parts = [_HEAD, f"{here}\n{_WORKSPACE}", _sources(sources, record.invocation.source)]
     return "\n".join([*parts, _environment(environment), _command(again)])

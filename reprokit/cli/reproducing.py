@@ -1,0 +1,240 @@
+"""Carrying out `reprokit reproduce`: one bundle or many, each planned, agreed to, run and told."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reprokit.archive.locks import CompletedLock
+from reprokit.bundle.bag import PAYLOAD
+from reprokit.bundle.environment import Environment
+from reprokit.bundle.reading import Bundle
+from reprokit.bundle.values import Unknown
+from reprokit.bundle.writing import Label
+from reprokit.capture.request import home
+from reprokit.cli.agreeing import ask_for_secrets, require_agreement
+from reprokit.cli.bundles import Found, find_bundle
+from reprokit.cli.margins import read_margins
+from reprokit.cli.messages import explain_failure, say, visible
+from reprokit.cli.options import find_archive, print_json, table
+from reprokit.cli.reproduction_shown import show
+from reprokit.diff.difference import Asked
+from reprokit.errors import ExitCode, NotFoundError, ReprokitError, UsageError
+from reprokit.reproduce import batch
+from reprokit.reproduce.batch import Attempt, Attempts
+from reprokit.reproduce.checkouts.origins import parse as parse_origins
+from reprokit.reproduce.environment.digests import known_digests
+from reprokit.reproduce.environment.rebuilding import Allowed
+from reprokit.reproduce.environment.wanted import wanted
+from reprokit.reproduce.inputs.mapping import parse_mapping
+from reprokit.reproduce.plan.making import design, runs_code
+from reprokit.reproduce.plan.shown import lines
+from reprokit.reproduce.proof import require_intact, require_possible
+from reprokit.reproduce.result import Reproduction, exit_code
+from reprokit.reproduce.run import look_again, noted, run_again
+from reprokit.reproduce.terms import Terms
+from reprokit.rerun import command as reruns
+from reprokit.rerun import script
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """How the command was called. `named` is the archive that it names, `agreed` what `--yes` says."""
+
+    terms: Terms
+    named: Path | None
+    workspace: Path | None
+    agreed: bool
+    signature: Path | None
+    only_plan: bool
+    as_json: bool
+
+
+def call_of(options: Mapping[str, Any]) -> Call:
+    """Understand the command's options.
+
+    Raises:
+        UsageError: one makes no sense.
+    """
+    return Call(
+        terms=_terms_of(options),
+        named=options["archive"],
+        workspace=options["workspace"],
+        agreed=options["yes"],
+        signature=options["signature"],
+        only_plan=options["only_plan"],
+        as_json=options["as_json"],
+    )
+
+
+def _terms_of(options: Mapping[str, Any]) -> Terms:
+    margin, margins = read_margins(options["margins"])
+    return Terms(
+        environ=dict(os.environ),
+        home=home(),
+        tier=options["tier"],
+        mode=options["mode"],
+        origins=parse_origins(options["sources"]),
+        without=frozenset(options["without"]),
+        mapped=tuple(map(parse_mapping, options["mapped"])),
+        shared=frozenset(options["shared"]),
+        allowed=Allowed(sdist=options["allow_sdist"], nearest=options["nearest"]),
+        samples=options["samples"],
+        seed=options["seed"],
+        repeats=options["repeats"],
+        asked=Asked(margin=margin, margins=margins),
+        label=Label(tags=options["labels"]),
+    )
+
+
+def print_script(reference: str, call: Call) -> int:
+    """Print a script that runs a bundle again without reprokit."""
+    found = _find(reference, call)
+    bundle = found.bundle
+    if found.fetched is not None:
+        raise UsageError(
+            f"a script reads the bundle from where it lies, and `{found.fetched}` was fetched for this command alone",
+            hint=f"`reprokit pull {shlex.quote(found.fetched)}`, then ask again",
+        )
+    wanted(bundle, None, lambda _: None)  # a lock that is more than pinned names is refused before uv reads it
+    environment = bundle.environment or Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
+    payload = str((bundle.path / PAYLOAD).resolve())
+    click.echo(script.text(bundle.record, environment, bundle.sources, payload=payload), nl=False)
+    return ExitCode.INPUT_MISSING if reruns.plan(bundle.record, bundle.sources).obstacles else ExitCode.FINE
+
+
+def print_plan(reference: str, call: Call) -> int:
+    """Print what would be done, and what is in the way."""
+    found = _find(reference, call)
+    plan = design(found.bundle, _terms(found.bundle, call)).plan
+    if call.as_json:
+        print_json(plan)
+    else:
+        for line in lines(plan):
+            click.echo(visible(line))
+    return ExitCode.INPUT_MISSING if plan.missing or plan.obstacles else ExitCode.FINE
+
+
+def reproduce_one(reference: str, call: Call) -> int:
+    """Reproduce one bundle, and print what came out."""
+    found = _find(reference, call)
+    result = _reproduce(found, call)
+    if call.as_json:
+        print_json(result)
+    else:
+        show(result)
+    return exit_code(result)
+
+
+def reproduce_all(call: Call, *, tags: Sequence[str], again: bool) -> int:
+    """Reproduce every bundle of an archive, or those with some tags; one that fails does not stop the others."""
+    archive = find_archive(call.named)
+    chosen = batch.candidates(archive, tags)
+    if call.only_plan:
+        return max((print_plan(each, call) for each in chosen), default=ExitCode.FINE)
+    question = [*sorted(tags), "", call.terms.tier, call.terms.mode, str(call.terms.seed)]
+    question += [str(call.terms.samples), str(call.terms.repeats)]
+    going = batch.open_batch(archive, question, afresh=again)
+    if going.earlier:
+        say(f"reprokit: {going.earlier} of {len(chosen)} were done before; `--again` begins anew")
+    for bundle_id in chosen:
+        if bundle_id not in going.attempts:
+            say(f"reprokit: reproducing {bundle_id}")
+            going.add(_attempt(bundle_id, call))
+    attempts = [going.attempts[each] for each in chosen]
+    going.finish()
+    if call.as_json:
+        print_json(Attempts(attempts=attempts))
+    else:
+        _show_attempts(attempts)
+    return batch.exit_code(attempts)
+
+
+def _attempt(bundle_id: str, call: Call) -> Attempt:
+    try:
+        result = _reproduce(_find(bundle_id, call), call)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one bundle, the others are reproduced
+        reason = error.message if isinstance(error, ReprokitError) else f"a bug in reprokit: {type(error).__name__}"
+        return Attempt(bundle=bundle_id, exit_code=explain_failure(error), reason=reason)
+    return Attempt(
+        bundle=bundle_id,
+        exit_code=exit_code(result),
+        verdict=result.verdict,
+        reason=result.reason,
+        reproduced_as=result.reproduced_as,
+    )
+
+
+def _show_attempts(attempts: list[Attempt]) -> None:
+    if not attempts:
+        say("reprokit: there is no such bundle")
+        return
+    rows: list[tuple[str, ...]] = [("bundle", "verdict", "reproduced as", "reason")]
+    rows += [
+        (each.bundle, each.verdict or f"failed ({each.exit_code})", each.reproduced_as or "-", visible(each.reason))
+        for each in attempts
+    ]
+    for line in table(rows):
+        click.echo(line)
+
+
+def _find(reference: str, call: Call) -> Found:
+    found = find_bundle(reference, call.named)
+    require_intact(found.bundle)
+    return found
+
+
+def _terms(bundle: Bundle, call: Call) -> Terms:
+    return replace(call.terms, completed=_known_digests(bundle, call.named))
+
+
+def _known_digests(bundle: Bundle, named: Path | None) -> CompletedLock | None:
+    try:
+        return known_digests(bundle, find_archive(named))
+    except NotFoundError:
+        # A bundle that came by itself, to a machine without an archive.
+        return None
+
+
+def _reproduce(found: Found, call: Call) -> Reproduction:
+    bundle = found.bundle
+    terms = _terms(bundle, call)
+    drawn = design(bundle, terms)
+    if not runs_code(drawn.plan):
+        result = look_again(bundle, terms)
+        return result if found.fetched else _noted_if_possible(bundle, result, call)
+    for line in lines(drawn.plan):
+        say(visible(line))
+    if secrets := ask_for_secrets(drawn.plan):
+        terms = replace(terms, secrets=secrets)
+        drawn = design(bundle, terms)
+    require_possible(drawn.plan)
+    require_agreement(drawn.plan, agreed=call.agreed, trusted=None, doubt=None)
+    archive = find_archive(call.named, create=True)
+    workspace = call.workspace or Path(tempfile.mkdtemp(prefix="reprokit-"))
+    try:
+        result = run_again(bundle, drawn, archive, terms, workspace)
+    except UsageError:
+        raise
+    except BaseException:
+        say(f"reprokit: the workspace is left for you to look at: {workspace}")
+        raise
+    result = noted(archive, bundle, result)
+    if call.workspace is None:
+        shutil.rmtree(workspace, ignore_errors=True)
+    return result
+
+
+def _noted_if_possible(bundle: Bundle, result: Reproduction, call: Call) -> Reproduction:
+    try:
+        return noted(find_archive(call.named), bundle, result)
+    except (NotFoundError, OSError):
+        return result

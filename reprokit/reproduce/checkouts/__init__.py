@@ -1,0 +1,1 @@
+"""The captured checkouts come back in the workspace, each an isolated clone at its commit and patch."""

@@ -1,0 +1,105 @@
+"""Running uv: with the person's own settings, and with nothing of the bundle's and no secret of the run's.
+
+What uv builds is foreign code, which inherits uv's variables: so these are an allow-list.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reprokit import child_process
+from reprokit.child_process import Ended
+from reprokit.errors import InputMissingError
+
+_PASSED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TERM|TMPDIR|TZ|XDG_[A-Z_]+|NETRC|LD_LIBRARY_PATH"
+    r"|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|PYENV_(ROOT|VERSION)"
+    r"|CC|CXX|CPP|CFLAGS|CXXFLAGS|CPPFLAGS|LDFLAGS|CUDA_(HOME|PATH)|UV_[A-Z0-9_]+"
+)
+_REDIRECTING = frozenset(
+    {
+        *("UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_ENV_FILE"),
+        *("UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_BREAK_SYSTEM_PACKAGES", "UV_VENV_SEED", "UV_VENV_CLEAR"),
+        *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_EXCLUDE", "UV_REQUIRE_HASHES", "UV_NO_VERIFY_HASHES", "UV_RESOLUTION"),
+        *("UV_LINK_MODE", "UV_NO_BINARY", "UV_NO_BUILD", "UV_NO_BUILD_ISOLATION"),
+    }
+)
+"""What would have uv install other packages than those recorded, or into another place."""
+
+_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
+_OF_PIP = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INDEX": "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
+_LONGEST = 600
+
+
+def _program(environ: Mapping[str, str]) -> str | None:
+    beside = Path(sys.executable).with_name("uv")
+    return shutil.which("uv", path=environ.get("PATH")) or (str(beside) if beside.exists() else None)
+
+
+def has_uv(environ: Mapping[str, str]) -> bool:
+    """Tell whether `find_uv` would find it."""
+    return _program(environ) is not None
+
+
+def find_uv(environ: Mapping[str, str]) -> Path:
+    """Find the uv program: on PATH, or beside the Python that runs reprokit.
+
+    Raises:
+        InputMissingError: there is none.
+    """
+    found = _program(environ)
+    if found is None:
+        raise InputMissingError(
+            "uv is not installed, and rebuilding the environment needs it",
+            hint="install uv, or run in the present environment: `--env current`",
+        )
+    return Path(found)
+
+
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Choose what uv gets to know of a person's variables; pip's name the indexes where uv's do not."""
+    kept = {name: value for name, value in environ.items() if _PASSED.fullmatch(name) and name not in _REDIRECTING}
+    if not any(kept.get(name) for name in _INDEXES):
+        kept |= {
+            name: environ[of_pip] for name, of_pip in _OF_PIP.items() if environ.get(of_pip) and not kept.get(name)
+        }
+    return kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uv:
+    """The program, the variables it gets, and the folder it runs in, above which are no settings of the bundle's."""
+
+    program: Path
+    environ: Mapping[str, str] = field(repr=False)
+    directory: Path
+
+    def run(self, words: Sequence[str], *, stdin: str = "") -> Ended:
+        """Run uv to its end, for as long as that takes."""
+        return child_process.run(
+            [str(self.program), "--quiet", "--no-progress", "--color", "never", *words],
+            directory=self.directory,
+            environment=self.environ,
+            stdin=stdin.encode(),
+            timeout=None,
+        )
+
+
+def said(ended: Ended) -> str:
+    """Give what uv said as one line."""
+    told = " ".join(ended.said.decode("utf-8", errors="replace").split())
+    return told[:_LONGEST] or "uv said nothing"
+
+
+def activated(environ: Mapping[str, str], environment: Path | None) -> dict[str, str]:
+    """Give the variables that make an environment the first on PATH."""
+    path = environ.get("PATH", os.defpath)
+    if environment is None:
+        return {"PATH": path}
+    return {"PATH": f"{environment / 'bin'}{os.pathsep}{path}", "VIRTUAL_ENV": str(environment)}

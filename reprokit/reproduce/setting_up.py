@@ -1,0 +1,121 @@
+"""From a plan to a workspace in which the command can be started: checkouts, Python, inputs, variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit.bundle.reading import Bundle
+from reprokit.bundle.record import Record
+from reprokit.bundle.values import SecretSlot
+from reprokit.errors import InputMissingError
+from reprokit.reproduce.checkouts import standing_in
+from reprokit.reproduce.checkouts.restoring import restore_all
+from reprokit.reproduce.delta import Delta
+from reprokit.reproduce.environment.rebuilding import rebuild
+from reprokit.reproduce.environment.uv import find_uv, has_uv
+from reprokit.reproduce.environment.wanted import wanted
+from reprokit.reproduce.inputs.preparing import Tools, prepare
+from reprokit.reproduce.inputs.preparing import variables as hub_variables
+from reprokit.reproduce.isolation import home_variables, machine_variables
+from reprokit.reproduce.plan.making import Design
+from reprokit.reproduce.terms import Terms
+from reprokit.reproduce.workspace import Workspace
+from reprokit.rerun.command import own_program
+from reprokit.rerun.values import Rerun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A workspace in which a command is ready to be started, and what in it is not as recorded."""
+
+    workspace: Workspace
+    argv: tuple[str, ...]
+    directory: Path
+    variables: Mapping[str, str]
+    deltas: tuple[Delta, ...] = ()
+
+
+def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -> Stage:
+    """Fill a new workspace.
+
+    Consent is the caller's duty: rebuilding an environment may run the bundle's code.
+
+    Raises:
+        InputMissingError: something that the run needs is not to be had.
+        FixityError: a restored source is not the tree that was captured.
+        InvalidRecordError: a record leads out of the workspace.
+        RemoteError: the hub does not answer.
+    """
+    restored = restore_all(bundle, workspace.root, terms.origins, without=terms.without)
+    if (own := standing_in.stand_in(bundle, terms.origins)) is not None:
+        standing_in.put_in_place(own, workspace.root)
+    directory = workspace.path(design.again.directory)
+    _require_inputs(design.record, directory)
+    deltas = list(restored.deltas)
+    rebuilt = design.plan.environment.mode == "rebuild"
+    if rebuilt:
+        needs = wanted(bundle, terms.completed, restored.directory_of)
+        made = rebuild(needs, workspace.environment, environ=terms.environ, allowed=terms.allowed)
+        deltas += made.deltas
+    values = machine_variables(terms.environ)
+    values |= home_variables(workspace.root, terms.environ, terms.shared, current=not rebuilt)
+    values |= _recorded(design.again, workspace, terms)
+    if "caches" not in terms.shared:
+        values |= _hub(design, workspace, terms, rebuilt=rebuilt)
+    return Stage(
+        workspace=workspace,
+        argv=_command(design.again, workspace, terms, rebuilt=rebuilt),
+        directory=directory,
+        variables=values | activated(terms.environ, workspace.environment if rebuilt else None),
+        deltas=tuple(deltas),
+    )
+
+
+def activated(environ: Mapping[str, str], environment: Path | None) -> dict[str, str]:
+    """Give the variables that make an environment the first on PATH."""
+    path = environ.get("PATH", os.defpath)
+    if environment is None:
+        return {"PATH": path}
+    return {"PATH": f"{environment / 'bin'}{os.pathsep}{path}", "VIRTUAL_ENV": str(environment)}
+
+
+def _require_inputs(record: Record, directory: Path) -> None:
+    if not directory.is_dir():
+        raise InputMissingError(f"the source has no folder `{record.invocation.directory_in_source}`")
+    for each in record.invocation.inputs:
+        if each.inside and not each.path.startswith("/") and not (directory / each.path).exists():
+            raise InputMissingError(
+                f"`{each.path}` was there when the run began, but is neither in its commit nor in its patch",
+                hint="was it ignored by git, or too large? `left_out` in the bundle's `source/` says so",
+            )
+
+
+def _recorded(again: Rerun, workspace: Workspace, terms: Terms) -> dict[str, str]:
+    """Give the recorded variables, without those of secrets that nobody has here."""
+    secrets = {**terms.environ, **terms.secrets}
+    return {
+        name: workspace.text(parts, secrets)
+        for name, parts in again.variables
+        if all(secrets.get(part.secret) for part in parts if isinstance(part, SecretSlot))
+    }
+
+
+def _hub(design: Design, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> dict[str, str]:
+    tools = Tools(
+        python=workspace.environment / "bin" / "python" if rebuilt else None,
+        uv=find_uv(terms.environ) if has_uv(terms.environ) else None,
+        environ=terms.environ,
+    )
+    prepared = prepare(design.found, workspace.root, tools)
+    return hub_variables(prepared, design.found, design.record)
+
+
+def _command(again: Rerun, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> tuple[str, ...]:
+    secrets = {**terms.environ, **terms.secrets}
+    argv = tuple(workspace.text(argument, secrets) for argument in again.argv)
+    # Without a rebuilt environment the program is the one of that name on PATH.
+    name = None if rebuilt else own_program(again)
+    return argv if name is None else (name, *argv[1:])
