@@ -27,25 +27,26 @@ def open(reference: str | os.PathLike[str], *, archive: str | os.PathLike[str] |
     """Open a bundle to read it.
 
     Args:
-        reference: its id, a unique beginning of it, its folder, `latest`, or a mirror's reference, such as
-            `wandb:entity/project/name:alias`. Of that the archive's own bundle is given, if it is there and whole;
-            otherwise it is fetched and proven, and its files are gone with the last reference to the `Bundle`. To keep
-            them, `reprokit pull`.
+        reference: its id, a unique beginning of it, its folder, `latest`, a packed file, or one of a bundle elsewhere,
+            such as `wandb:entity/project/name:alias` or `dvc:ADDRESS#BUNDLE`. Of a mirror's the archive's own bundle is
+            given, if it is there and whole; otherwise it is fetched and proven, and its files are gone with the last
+            reference to the `Bundle`. To keep them, `reprokit pull`, or unpack the file.
         archive: the archive, where it is not the one that `reprokit` commands use.
 
     Raises:
         NotFoundError: there is no such bundle, or no archive; or `None` was given, since the run was not captured.
         UsageError: it may mean several bundles.
         UnreadableError: it is malformed, or newer than this version reads.
-        FixityError: what a mirror holds of it is not what was captured.
-        InvalidRecordError: its records are not valid; a mirror's bundle is checked for that, too.
-        RemoteError: the mirror cannot be reached, or refuses us.
+        FixityError: what is held of it elsewhere is not what was captured.
+        InvalidRecordError: its records are not valid; a bundle from elsewhere is checked for that, too.
+        RemoteError: the mirror or remote cannot be reached, or refuses us.
         InputMissingError: there is no key for the mirror, or its client is not installed.
     """
-    if isinstance(reference, str) and ":" in reference:
+    named = os.fspath(reference) if isinstance(reference, str | os.PathLike) else ""
+    if ":" in named or named.lower().endswith((".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip")):
         from reprokit.sync.foreign.opening import open_foreign  # noqa: PLC0415 - to import `reprokit` must stay cheap
 
-        if (fetched := open_foreign(reference, archive)) is not None:
+        if (fetched := open_foreign(named, archive)) is not None:
             return fetched
 
     from reprokit.capture.in_python.api import open_reference  # noqa: PLC0415 - to import `reprokit` must stay cheap

@@ -14,7 +14,7 @@ from reprokit.archive.layout import FORMAT, SETTINGS
 from reprokit.bundle.finding import Finding, finding
 from reprokit.errors import NewerFormatError, UnreadableError, UsageError
 
-KNOWN = ("archive", "audit", "capture", "mirror", "script")
+KNOWN = ("archive", "audit", "capture", "mirror", "script", "trust")
 """What may stand at the top of a settings file."""
 
 _LARGEST = 1 << 20

@@ -26,7 +26,7 @@ from reprokit.bundle.writing import Label, Payload, Sealed
 from reprokit.capture import private
 from reprokit.capture.contents import Contents, add_logs, add_sources, add_wheels, redacted
 from reprokit.capture.run_files import add_outputs
-from reprokit.harnesses.interface import FoundRun, Harness, Reading
+from reprokit.harnesses.interface import FoundRun, Reader, Reading
 from reprokit.probes import environment as environments
 from reprokit.probes import packages, secrets, subject
 from reprokit.probes.interpreter.media import SeenMedia
@@ -147,7 +147,7 @@ def _subject(contents: Contents, observed: Observed, reading: Reading) -> Subjec
 
 
 def assemble(
-    bag: Path, observed: Observed, harness: Harness, run: FoundRun | None, label: Label, *, scratch: Path
+    bag: Path, observed: Observed, harness: Reader, run: FoundRun | None, label: Label, *, scratch: Path
 ) -> Sealed:
     """Build and seal a bundle in the empty folder `bag`.
 
@@ -189,7 +189,7 @@ def assemble(
     )
 
 
-def _read(contents: Contents, observed: Observed, harness: Harness, run: FoundRun | None) -> Reading:
+def _read(contents: Contents, observed: Observed, harness: Reader, run: FoundRun | None) -> Reading:
     """Read what the harness left, and note what was found so far."""
     left_results = run is not None and (run.results is not None or bool(run.samples))
     reading = harness.read(run) if run is not None and left_results else nothing_read(harness.name)

@@ -17,7 +17,7 @@ from reprokit.capture import outputs, whose
 from reprokit.capture.preparation import Prepared
 from reprokit.harnesses import table
 from reprokit.harnesses.found_files import absolute
-from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.interface import FoundRun, Harness, Reader
 from reprokit.harnesses.script import Script
 from reprokit.probes import interpreter
 from reprokit.probes.interpreter import ProcessFacts
@@ -72,7 +72,7 @@ class Left:
     in it.
     """
 
-    runs: tuple[tuple[Harness, FoundRun], ...]
+    runs: tuple[tuple[Reader, FoundRun], ...]
     others: tuple[FoundRun, ...] = ()
     outputs: tuple[Output, ...]
     findings: tuple[Finding, ...]
@@ -91,7 +91,7 @@ def left_by(launched: Sequence[Launched], directory: Path, processes: Sequence[P
     or put there since the first of the evaluations began. `processes`, all that the command started, tell which of
     these they wrote.
     """
-    found: dict[tuple[str, Path, str], tuple[Harness, FoundRun]] = {}
+    found: dict[tuple[str, Path, str], tuple[Reader, FoundRun]] = {}
     expected: list[tuple[int, set[tuple[str, Path, str]]]] = []
     for (harness, places), together in _by_place(launched).items():
         since = min(each.started for each in together) - _COARSE
@@ -112,7 +112,7 @@ def left_by(launched: Sequence[Launched], directory: Path, processes: Sequence[P
     )
 
 
-def runs_of(prepared: Prepared, directory: Path) -> tuple[list[tuple[Harness, FoundRun | None]], tuple[Finding, ...]]:
+def runs_of(prepared: Prepared, directory: Path) -> tuple[list[tuple[Reader, FoundRun | None]], tuple[Finding, ...]]:
     """Find the runs that a command left, each with its harness; a command that left none counts as one run.
 
     Where the command line named no place, those that its processes were given are added to what is known of it: to the

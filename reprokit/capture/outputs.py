@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.interface import FoundRun, Reader
 
 Snapshot = dict[str, tuple[int, int, int]]
 """What lay at some places, by path; or only, under the name of no path, the moment at which it was looked."""
@@ -113,7 +113,7 @@ def _changed(places: Sequence[Path], before: Snapshot) -> list[str]:
     return sorted({path for path, status in _files(places) if _is_changed(path, status, before)})
 
 
-def new_runs(harness: Harness, places: Sequence[Path], before: Snapshot) -> list[FoundRun]:
+def new_runs(harness: Reader, places: Sequence[Path], before: Snapshot) -> list[FoundRun]:
     """Find the runs under some places that wrote a file since `before` was taken, each with what it wrote alone."""
     changed = set(_changed(places, before))
 

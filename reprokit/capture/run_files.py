@@ -25,7 +25,7 @@ from reprokit.capture import private, side_by_side
 from reprokit.capture.contents import Contents
 from reprokit.capture.side_by_side import Helpers
 from reprokit.consistency import Consistency
-from reprokit.harnesses.interface import FoundRun, Harness, Reading
+from reprokit.harnesses.interface import FoundRun, Reader, Reading
 from reprokit.probes import secrets
 from reprokit.probes.interpreter import media
 
@@ -63,7 +63,7 @@ class _Task:
     size: int
     place: int
     task: str
-    harness: Harness
+    harness: Reader
     run: FoundRun
     results: Results
 
@@ -72,7 +72,7 @@ _Work = TypeVar("_Work", _File, _Task)
 _Outcome = TypeVar("_Outcome")
 
 
-def add_outputs(contents: Contents, harness: Harness, run: FoundRun, reading: Reading) -> list[Task]:
+def add_outputs(contents: Contents, harness: Reader, run: FoundRun, reading: Reading) -> list[Task]:
     """Copy the harness's files and write each task's samples; returns the tasks with what was really written.
 
     Large outputs are worked on side by side; what comes out is what comes out one after the other.
@@ -209,7 +209,7 @@ def _withheld(contents: Contents, sample: Sample, line: bytes) -> bool:
 
 def _add_samples(
     contents: Contents,
-    harness: Harness,
+    harness: Reader,
     run: FoundRun,
     reading: Reading,
     unusable: set[PurePosixPath],

@@ -73,21 +73,21 @@ class _Fetching:
     missing: dict[str, str] = field(default_factory=dict)
 
     def each(self, requirements: Sequence[str]) -> None:
-        """Fetch pinned wheels, many at once and, where that fails, fewer."""
+        """Fetch pinned wheels, many at once; pip stops at the first that it cannot get, and mostly says which it is."""
         for start in range(0, len(requirements), _TOGETHER):
-            self._halving(requirements[start : start + _TOGETHER], last=requirements[-1])
+            self._most_of(requirements[start : start + _TOGETHER], last=requirements[-1])
 
-    def _halving(self, requirements: Sequence[str], *, last: str) -> None:
-        reason = self.fetch(requirements, "--no-deps")
-        if reason is None:
-            return
-        if len(requirements) == 1:
-            self.missing[requirements[0]] = reason
+    def _most_of(self, requirements: Sequence[str], *, last: str) -> None:
+        left = list(requirements)
+        while left and (reason := self.fetch(left, "--no-deps")) is not None:
+            named = left if len(left) == 1 else [each for each in left if reason.endswith(f" {each}")]
+            if len(named) != 1:
+                self._most_of(left[: len(left) // 2], last=last)
+                self._most_of(left[len(left) // 2 :], last=last)
+                return
+            self.missing[named[0]] = reason
             self._require_answer(last)
-            return
-        half = len(requirements) // 2
-        self._halving(requirements[:half], last=last)
-        self._halving(requirements[half:], last=last)
+            left.remove(named[0])
 
     def _require_answer(self, last: str) -> None:
         """Give up when all fails: an index that is out of reach is waited for each time."""

@@ -17,11 +17,11 @@ from pathlib import Path, PurePosixPath
 from reprokit import clock
 from reprokit.bundle.finding import Finding, finding
 from reprokit.harnesses import table
-from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.interface import FoundRun, Harness, Reader
 from reprokit.probes import interpreter
 from reprokit.probes.interpreter import ProcessFacts
 
-Runs = Sequence[tuple[Harness, FoundRun]]
+Runs = Sequence[tuple[Reader, FoundRun]]
 
 _NOTED = (".json", ".jsonl")
 _SLACK = 0.25
@@ -51,7 +51,7 @@ class Written:
 class ToldApart:
     """The runs that are ours, and those that are another's. `certain` tells whether nothing of ours can be missed."""
 
-    ours: tuple[tuple[Harness, FoundRun], ...]
+    ours: tuple[tuple[Reader, FoundRun], ...]
     others: tuple[FoundRun, ...]
     written: Written
     certain: bool

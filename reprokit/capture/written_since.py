@@ -16,14 +16,14 @@ from reprokit.capture.interrupted import unfinished
 from reprokit.capture.interrupted.unfinished import Begun
 from reprokit.capture.running.process import Ended
 from reprokit.capture.whose import Runs
-from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.interface import FoundRun, Reader
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """The runs that a capture may take, and what is to be told; `cut` when only some files of a run are left."""
 
-    runs: tuple[tuple[Harness, FoundRun], ...]
+    runs: tuple[tuple[Reader, FoundRun], ...]
     findings: tuple[Finding, ...]
     cut: bool
 
@@ -37,7 +37,7 @@ def without_later(
     the keys of the runs that are in bundles of this capture, which stay.
     """
     held = Held(archive=archive)
-    runs: list[tuple[Harness, FoundRun]] = []
+    runs: list[tuple[Reader, FoundRun]] = []
     findings: list[Finding] = []
     cut = False
     kept: FoundRun | None
@@ -56,7 +56,7 @@ def without_later(
     return Kept(runs=tuple(runs), findings=tuple(findings), cut=cut)
 
 
-def _later_holder(archive: Archive, held: Held, pair: tuple[Harness, FoundRun], noted: str) -> str | None:
+def _later_holder(archive: Archive, held: Held, pair: tuple[Reader, FoundRun], noted: str) -> str | None:
     """Name the bundle that holds a run's results, when it was captured after `noted` (UTC)."""
     holder = held.holder(*pair, None, private=True)
     if holder is None:

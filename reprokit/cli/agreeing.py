@@ -8,6 +8,7 @@ import click
 
 from reprokit.cli.messages import say, visible
 from reprokit.errors import NoConsentError
+from reprokit.reproduce.consent.trust import Trusted, Untrusted
 from reprokit.reproduce.plan.values import Plan
 
 
@@ -23,31 +24,28 @@ def ask_for_secrets(plan: Plan) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def require_agreement(plan: Plan, *, agreed: bool, trusted: str | None, doubt: str | None) -> None:
+def require_agreement(plan: Plan, trust: Trusted | Untrusted, *, agreed: bool) -> None:
     """Go on only when somebody agreed that the bundle's code runs.
 
     Args:
         plan: what would run, shown before.
+        trust: whether a key that the user trusts has signed the bundle.
         agreed: the user said so on the command line.
-        trusted: who signed the bundle, of those whom the user trusts.
-        doubt: why no signature counts, if one was found.
 
     Raises:
         NoConsentError: nobody agreed.
     """
-    if trusted is not None:
-        say(f"reprokit: signed by {visible(trusted)}, whom you trust")
+    if isinstance(trust, Trusted):
+        say(f"reprokit: signed by {trust.by} ({trust.key}), whom you trust")
         return
     if agreed:
         return
-    if doubt is not None:
-        say(f"reprokit: {visible(doubt)}")
+    say(f"reprokit: nobody whom you trust vouches for it: {trust.reason}")
     if not _is_somebody_here():
         raise NoConsentError(
             "this would run the bundle's code, and nobody is here to agree", hint="read the plan, then add `--yes`"
         )
-    question = f"This runs the bundle's code{_secrets(plan)}. Go on?"
-    if not click.confirm(question, err=True):
+    if not click.confirm(f"This runs the bundle's code{_secrets(plan)}. Go on?", err=True):
         raise NoConsentError("nothing was run")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,16 +23,17 @@ from reprokit.cli.agreeing import ask_for_secrets, require_agreement
 from reprokit.cli.bundles import Found, find_bundle
 from reprokit.cli.margins import read_margins
 from reprokit.cli.messages import explain_failure, say, visible
-from reprokit.cli.options import find_archive, print_json, table
+from reprokit.cli.options import find_archive, find_archive_if_any, print_json, table
 from reprokit.cli.reproduction_shown import show
 from reprokit.diff.difference import Asked
 from reprokit.errors import ExitCode, NotFoundError, ReprokitError, UsageError
 from reprokit.reproduce import batch
 from reprokit.reproduce.batch import Attempt, Attempts
 from reprokit.reproduce.checkouts.origins import parse as parse_origins
+from reprokit.reproduce.consent.signatures import candidates
+from reprokit.reproduce.consent.trust import Trusted, Untrusted, trusted
 from reprokit.reproduce.environment.digests import known_digests
 from reprokit.reproduce.environment.rebuilding import Allowed
-from reprokit.reproduce.environment.wanted import wanted
 from reprokit.reproduce.inputs.mapping import parse_mapping
 from reprokit.reproduce.plan.making import design, runs_code
 from reprokit.reproduce.plan.shown import lines
@@ -43,6 +43,7 @@ from reprokit.reproduce.run import look_again, noted, run_again
 from reprokit.reproduce.terms import Terms
 from reprokit.rerun import command as reruns
 from reprokit.rerun import script
+from reprokit.rerun.wanted import wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,7 @@ def print_script(reference: str, call: Call) -> int:
     if found.fetched is not None:
         raise UsageError(
             f"a script reads the bundle from where it lies, and `{found.fetched}` was fetched for this command alone",
-            hint=f"`reprokit pull {shlex.quote(found.fetched)}`, then ask again",
+            hint=f"keep it first: `{found.kept_by}`" if found.kept_by else "keep it in a folder first",
         )
     wanted(bundle, None, lambda _: None)  # a lock that is more than pinned names is refused before uv reads it
     environment = bundle.environment or Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
@@ -217,7 +218,7 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
         terms = replace(terms, secrets=secrets)
         drawn = design(bundle, terms)
     require_possible(drawn.plan)
-    require_agreement(drawn.plan, agreed=call.agreed, trusted=None, doubt=None)
+    require_agreement(drawn.plan, _trust(found, call), agreed=call.agreed)
     archive = find_archive(call.named, create=True)
     workspace = call.workspace or Path(tempfile.mkdtemp(prefix="reprokit-"))
     try:
@@ -231,6 +232,13 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
     if call.workspace is None:
         shutil.rmtree(workspace, ignore_errors=True)
     return result
+
+
+def _trust(found: Found, call: Call) -> Trusted | Untrusted:
+    signatures = candidates(
+        found.bundle, archive=find_archive_if_any(call.named), packed=found.packed, named=call.signature
+    )
+    return trusted(found.bundle, signatures, environment=call.terms.environ)
 
 
 def _noted_if_possible(bundle: Bundle, result: Reproduction, call: Call) -> Reproduction:

@@ -43,7 +43,7 @@ _LONGEST = 60
 class Shown(Struct, frozen=True, kw_only=True):
     """What `reprokit show --json` prints: `bundle.json` and `results.json` with where the bundle lies.
 
-    One that was fetched from a mirror for this command alone has no `path`; `fetched` is the mirror's reference of it.
+    One that was fetched or unpacked for this command alone has no `path`; `fetched` is the reference of it.
     `mirrored` are its copies on mirrors, as they were last seen there.
     """
 
@@ -139,7 +139,8 @@ def _facts(found: Found, since: _Since) -> Iterator[tuple[str, str]]:
     if found.fetched is None:
         yield "path", str(bundle.path)
     else:
-        yield "fetched", f"{found.fetched}, for this command alone: `reprokit pull` keeps it"
+        kept = f": `{found.kept_by}` keeps it" if found.kept_by else ""
+        yield "fetched", f"{found.fetched}, for this command alone{kept}"
     yield "identity", bundle.identity
     for name, value in (("name", label.name), ("tags", ", ".join(label.tags)), ("note", label.note)):
         if value:

@@ -127,22 +127,10 @@ class Rebuilt:
     secrets: tuple[str, ...] = ()
 
 
-class Harness(Protocol):
-    """One harness's adapter.
-
-    What it does to command lines is pure: no file is looked at, and nothing is raised. Every word is plain text, and a
-    part of a word that begins with a NUL stands for a secret or a place: it is kept as it is.
-    """
+class Reader(Protocol):
+    """Who finds and reads the files of one kind of run."""
 
     name: str
-
-    def recognises(self, argv: Sequence[str]) -> bool:
-        """Tell whether a command line runs this harness, whatever starts it: `python -m`, a script, `uv run`."""
-        ...
-
-    def outputs(self, argv: Sequence[str]) -> list[Output]:
-        """List the places the command line names for its outputs, as given; none when it names none."""
-        ...
 
     def find(self, places: Sequence[Path]) -> list[FoundRun]:
         """Find every run under some files or folders, hidden folders included, oldest first.
@@ -161,6 +149,22 @@ class Harness(Protocol):
 
         Memory must not grow with the number of samples.
         """
+        ...
+
+
+class Harness(Reader, Protocol):
+    """One harness's adapter.
+
+    What it does to command lines is pure: no file is looked at, and nothing is raised. Every word is plain text, and a
+    part of a word that begins with a NUL stands for a secret or a place: it is kept as it is.
+    """
+
+    def recognises(self, argv: Sequence[str]) -> bool:
+        """Tell whether a command line runs this harness, whatever starts it: `python -m`, a script, `uv run`."""
+        ...
+
+    def outputs(self, argv: Sequence[str]) -> list[Output]:
+        """List the places the command line names for its outputs, as given; none when it names none."""
         ...
 
     def pinned(self, argv: Sequence[str], revisions: Mapping[str, str]) -> Pinned:

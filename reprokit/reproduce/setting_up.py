@@ -16,7 +16,6 @@ from reprokit.reproduce.checkouts.restoring import restore_all
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.rebuilding import rebuild
 from reprokit.reproduce.environment.uv import find_uv, has_uv
-from reprokit.reproduce.environment.wanted import wanted
 from reprokit.reproduce.inputs.preparing import Tools, prepare
 from reprokit.reproduce.inputs.preparing import variables as hub_variables
 from reprokit.reproduce.isolation import home_variables, machine_variables
@@ -25,6 +24,7 @@ from reprokit.reproduce.terms import Terms
 from reprokit.reproduce.workspace import Workspace
 from reprokit.rerun.command import own_program
 from reprokit.rerun.values import Rerun
+from reprokit.rerun.wanted import wanted
 
 
 @dataclass(frozen=True, kw_only=True)

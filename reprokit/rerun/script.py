@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Record
@@ -14,6 +15,8 @@ from reprokit.errors import InvalidRecordError
 from reprokit.rerun import command
 from reprokit.rerun.parts import Part, Place
 from reprokit.rerun.values import Rerun
+from reprokit.rerun.wanted import Editable, FromGit, Unobtainable, from_elsewhere
+from reprokit.sources import layout
 from reprokit.sources.layout import places
 
 _HEAD = """\
@@ -40,6 +43,8 @@ if [ -n "$(ls -A "$workspace")" ]; then
   exit 2
 fi
 mkdir "$workspace/source" "$workspace/outputs"
+wheels=
+[ ! -d "$here/environment/wheels" ] || wheels="$here/environment/wheels"
 # Long files are stored compressed.
 stored() { if [ -e "$here/$1" ]; then cat "$here/$1"; else zstd -dcq "$here/$1.zst"; fi; }
 """
@@ -122,7 +127,7 @@ def _checkout(source: Source, folder: str) -> Iterator[str]:
         )
 
 
-def _environment(environment: Environment) -> str:
+def _environment(environment: Environment, sources: Sequence[Source], main: str | None) -> str:
     if environment.interpreter is None:
         return "# Environment: no Python is recorded; the command finds its own on PATH.\n"
     version = shlex.quote(environment.interpreter.version)
@@ -133,10 +138,33 @@ def _environment(environment: Environment) -> str:
         f'  echo "reproduce.sh: taking another Python" {minor} >&2\n'
         f'  uv venv -q --clear --python {minor} "$workspace/environment"\n'
         "}\n"
-        'uv pip install -q --no-deps --python "$workspace/environment/bin/python" '
-        '-r "$here/environment/requirements.lock"\n'
+        'install() { uv pip install -q --no-deps --python "$workspace/environment/bin/python" "$@"; }\n'
+        'install ${wheels:+--find-links "$wheels"} -r "$here/environment/requirements.lock"\n'
+        f"{''.join(_from_elsewhere(environment, sources, main))}"
         'export PATH="$workspace/environment/bin:$PATH" VIRTUAL_ENV="$workspace/environment"\n'
     )
+
+
+def _from_elsewhere(environment: Environment, sources: Sequence[Source], main: str | None) -> Iterator[str]:
+    laid = places(sources, main)
+
+    def directory_of(recorded: str) -> Path | None:
+        place = layout.directory_of(recorded, sources, laid)
+        return None if place is None else Path(place)
+
+    found = list(from_elsewhere(environment, sources, directory_of))
+    for each in found:
+        match each:
+            case FromGit(name=name, address=address, commit=commit):
+                below = f"#subdirectory={each.subdirectory}" if each.subdirectory else ""
+                yield f"install {shlex.quote(f'{name} @ git+{address}@{commit}{below}')}\n"
+            case Unobtainable(name=name, version=version, reason=reason):
+                yield f"# Not installed: {_flat(f'{name} {version} {reason}')}\n"
+            case Editable():
+                pass
+    # What is built from a checkout may need what is installed already.
+    for editable in (each for each in found if isinstance(each, Editable)):
+        yield f'install --editable "$workspace"{shlex.quote(f"/{editable.directory}")}\n'
 
 
 def _redirects(again: Rerun) -> bool:
@@ -178,4 +206,5 @@ def text(record: Record, environment: Environment, sources: Sequence[Source], *,
         return f"{_HEAD}\n{reasons}exit 21\n"
     here = _HERE if payload is None else f"here={shlex.quote(payload)}"
     parts = [_HEAD, f"{here}\n{_WORKSPACE}", _sources(sources, record.invocation.source)]
-    return "\n".join([*parts, _environment(environment), _command(again)])
+    built = _environment(environment, sources, record.invocation.source)
+    return "\n".join([*parts, built, _command(again)])

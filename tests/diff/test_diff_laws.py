@@ -13,13 +13,13 @@ from reprokit.bundle import canonical
 from reprokit.bundle.results import Metric, Task
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import NotScored, Unknown
-from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import Difference
 from reprokit.diff.samples.columns import as_mark
 from reprokit.diff.shown.legible import printable
 from reprokit.diff.shown.text import lines
 from reprokit.diff.verdict import exit_code
+from reprokit.reproduce.verdict.ladder import agreement
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=6)
 NUMBERS = st.one_of(st.booleans(), st.integers(-(2**62), 2**62), st.floats(), st.sampled_from([0, 1, 0.0, 1.0]))
@@ -205,7 +205,7 @@ def test_swapping_the_bundles_swaps_the_sides_and_nothing_else(make, data):
     one, other = data.draw(sides(make)), data.draw(sides(make))
 
     assert swapped(plain(compare(one, other))) == plain(compare(other, one))
-    assert agreement(compare(one, other)) == agreement(compare(other, one))
+    assert agreement(compare(one, other)).agreement == agreement(compare(other, one)).agreement
 
 
 @SOME

@@ -12,12 +12,12 @@ import pytest
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Unknown
-from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.shown.text import lines
 from reprokit.diff.side import has_results
 from reprokit.harnesses.lm_eval import LmEval
 from reprokit.harnesses.lmms_eval import LmmsEval
+from reprokit.reproduce.verdict.ladder import agreement
 
 RECORDED = Path(__file__).parents[1] / "recorded"
 FOLDERS = sorted(

@@ -9,10 +9,10 @@ import pytest
 
 from reprokit.bundle.results import Metric
 from reprokit.bundle.values import NotScored, Unknown
-from reprokit.diff.agreement import agreement
 from reprokit.diff.compare import compare
 from reprokit.diff.shown.text import lines
 from reprokit.diff.verdict import exit_code
+from reprokit.reproduce.verdict.ladder import agreement
 
 
 def rows(make, **changes):
@@ -25,7 +25,8 @@ def metric(value=0.5, **more):
 
 def came_to(a, b):
     found = compare(a, b)
-    return found.verdict, found.reason, exit_code(found), *agreement(found)
+    agreed = agreement(found)
+    return found.verdict, found.reason, exit_code(found), agreed.agreement, agreed.reason
 
 
 def test_equal_runs_are_identical(make):
@@ -52,7 +53,7 @@ def test_a_changed_score_is_a_difference(make):
 
     assert (verdict, code, agreed) == ("different", 1, "different")
     assert reason == "1 of 1 scores differ"
-    assert why == "1 of 1 scores differ: `toy` acc"
+    assert why.startswith("1 of 1 scores differ; `toy` acc: 0.5 in the original, 0.25 in the new run")
 
 
 def test_changed_responses_under_the_same_scores_are_told_and_no_difference_of_scores(make):
@@ -76,7 +77,7 @@ def test_other_prompts_with_the_same_answers_are_the_same_results(make):
 def test_a_missing_sample_is_a_difference(make):
     verdict, reason, _, agreed, _ = came_to(make.side(), make.side(rows(make)[:3]))
 
-    assert (verdict, agreed) == ("different", "identical scores")
+    assert (verdict, agreed) == ("different", "different")
     assert reason == "scores equal, 1 sample in only one of them"
 
 

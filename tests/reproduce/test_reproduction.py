@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reprokit.errors import InvalidRecordError
-from reprokit.reproduce.environment.requirements import pins
+from reprokit.rerun.requirements import pins
 
 
 def reproduce(reprokit, *arguments, check=0):

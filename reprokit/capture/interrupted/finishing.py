@@ -37,7 +37,7 @@ from reprokit.capture.running import stopping
 from reprokit.capture.running.process import Ended
 from reprokit.errors import ReprokitError
 from reprokit.harnesses import table
-from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.interface import FoundRun, Reader
 from reprokit.harnesses.script import Script
 from reprokit.outbox import queueing
 from reprokit.probes import environment as environments
@@ -75,8 +75,8 @@ class _Found:
     It is `doubtful` when only some files of a run could be taken.
     """
 
-    harness: Harness
-    runs: tuple[tuple[Harness, FoundRun], ...]
+    harness: Reader
+    runs: tuple[tuple[Reader, FoundRun], ...]
     outputs: tuple[Output, ...] = ()
     findings: tuple[Finding, ...] = ()
     doubtful: bool = False
@@ -165,7 +165,7 @@ def _bundles(archive: Archive, each: Abandoned, begun: Begun, secrets: Secrets) 
     observed = _observed(each.path, begun, found, over, secrets)
     sealed = unfinished.read_sealed(each.path)
     bundles: list[str] = []
-    wanted: list[tuple[Harness, FoundRun | None]] = [*found.runs] or [(found.harness, None)]
+    wanted: list[tuple[Reader, FoundRun | None]] = [*found.runs] or [(found.harness, None)]
     for harness, run in wanted:
         known = sealed.get(unfinished.run_key(run))
         if known is None or not _is_here(archive, known):
@@ -234,7 +234,7 @@ def _is_here(archive: Archive, bundle_id: str) -> bool:
 
 
 def _publish(
-    archive: Archive, each: Abandoned, label: Label, observed: Observed, harness: Harness, run: FoundRun | None
+    archive: Archive, each: Abandoned, label: Label, observed: Observed, harness: Reader, run: FoundRun | None
 ) -> str:
     staged = publication.stage(archive, {"description": f"bundle of an interrupted {each.owner.description}"})
     try:
@@ -246,7 +246,7 @@ def _publish(
     return made.bundle_id
 
 
-def _harness(begun: Begun) -> Harness:
+def _harness(begun: Begun) -> Reader:
     known = table.by_name(begun.harness)
     if known is None or isinstance(known, Script):
         return Script(results=begun.results, samples=begun.samples, fields=begun.fields)

@@ -19,8 +19,8 @@ from packaging.version import InvalidVersion, Version
 
 from reprokit.child_process import Ended
 from reprokit.errors import InputMissingError
-from reprokit.reproduce.environment.requirements import Pin
 from reprokit.reproduce.environment.uv import Uv, said
+from reprokit.rerun.requirements import Pin
 
 _ASK = ("pip", "compile", "--no-deps", "--no-annotate", "--no-header", "--no-python-downloads", "--no-sources")
 _ASKED_AT_ONCE = 4

@@ -7,7 +7,7 @@ from pathlib import Path
 from reprokit import git
 from reprokit.errors import InputMissingError, InvalidRecordError
 from reprokit.git import GitError, GitMissingError
-from reprokit.reproduce.environment.wanted import FromGit
+from reprokit.rerun.wanted import FromGit
 from reprokit.sources.trees import refuse_endless
 
 

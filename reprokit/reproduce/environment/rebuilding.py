@@ -19,9 +19,9 @@ from reprokit.probes import packages
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment import diagnosis, git_packages, python
 from reprokit.reproduce.environment.diagnosis import Inquiry, Unsatisfied
-from reprokit.reproduce.environment.requirements import Pin
 from reprokit.reproduce.environment.uv import Uv, find_uv, said, variables
-from reprokit.reproduce.environment.wanted import Editable, FromGit, Unobtainable, WantedEnvironment
+from reprokit.rerun.requirements import Pin
+from reprokit.rerun.wanted import Editable, FromGit, Unobtainable, WantedEnvironment
 
 _CURRENT = "`--env current` runs in the present environment"
 _SDIST = "`--allow-sdist` builds what has no wheel (that runs its code)"

@@ -5,7 +5,7 @@ It is told where the user's token lies, reads it there, and shows it to nobody b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from reprokit.errors import InputMissingError, RemoteError, ReprokitError
@@ -15,6 +15,7 @@ from reprokit.reproduce.inputs.repositories import Repository
 
 _OF_THE_HUB = ("HF_ENDPOINT", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT")
 _OF_UV = ("UV_", "PIP_")
+_ISOLATED = ("run", "--quiet", "--no-project", "--isolated", "--with", "huggingface_hub", "--", "python")
 _NOT_LET_IN = frozenset({"GatedRepoError", "RepositoryNotFoundError"})
 _NOT_THERE = frozenset({"RevisionNotFoundError", "EntryNotFoundError"})
 
@@ -53,11 +54,13 @@ def fetch(
         "files": [file.path for file in repository.files] if repository.all_listed else None,
     }
     cache.mkdir(parents=True, exist_ok=True)
+    variables = _variables(environ, cache)
     answer = None
-    for words in _pythons(python, uv):
-        answer = ask(words, "fetching", question, environ=_variables(environ, cache), directory=cache)
-        if answer is not None:
-            break
+    if python is not None:
+        answer = ask([str(python)], "fetching", question, environ=variables, directory=cache)
+    if answer is None and uv is not None:
+        of_uv = {name: value for name, value in environ.items() if name.startswith(_OF_UV)}
+        answer = ask([str(uv), *_ISOLATED], "fetching", question, environ=variables | of_uv, directory=cache)
     if answer is None:
         raise InputMissingError(
             f"nothing here can fetch `{repository.name}` from the hub",
@@ -68,18 +71,12 @@ def fetch(
     return cache / repository.folder / "snapshots" / commit
 
 
-def _pythons(python: Path | None, uv: Path | None) -> list[Sequence[str]]:
-    own = [[str(python)]] if python is not None else []
-    isolated = [str(uv), "run", "--quiet", "--no-project", "--isolated", "--with", "huggingface_hub", "--", "python"]
-    return [*own, *([isolated] if uv is not None else [])]
-
-
 def _variables(environ: Mapping[str, str], cache: Path) -> dict[str, str]:
     """Give the variables to fetch with: the user's address and token of the hub, and no folder of the user's own."""
     home = environ.get("HOME") or str(Path.home())
     cached = environ.get("XDG_CACHE_HOME") or f"{home}/.cache"
     own = environ.get("HF_HOME") or f"{cached}/huggingface"
-    passed_on = {name: environ[name] for name in environ if name in _OF_THE_HUB or name.startswith(_OF_UV)}
+    passed_on = {name: environ[name] for name in _OF_THE_HUB if name in environ}
     return {
         **needed(environ),
         **passed_on,

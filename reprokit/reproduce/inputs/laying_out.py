@@ -43,9 +43,9 @@ def lay_out_snapshot(repository: Repository, commit: str, source: Path, hub: Pat
     place = folder / "snapshots" / commit
     recorded = {file.path: file.digest for file in repository.files}
     paths = [*recorded] if repository.all_listed else sorted({*recorded, *_paths(source)})
-    (folder / "blobs").mkdir(parents=True, exist_ok=True)
-    place.mkdir(parents=True, exist_ok=True)
     with _told(repository):
+        (folder / "blobs").mkdir(parents=True, exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         for path in paths:
             file = snapshot_file(source, path)
             if file is None:
@@ -68,7 +68,6 @@ def lay_out_copy(repository: Repository, source: Path, datasets: Path) -> Path:
     *_, dataset, configuration, version, commit = source.parts
     recorded = _recorded(repository, configuration, version)
     place = datasets / dataset / configuration / version / commit
-    place.mkdir(parents=True, exist_ok=True)
     with _told(repository):
         for path in sorted({*recorded, *(each for each in _paths(source) if not is_derived(each))}):
             target = place / path

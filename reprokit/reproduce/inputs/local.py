@@ -19,7 +19,6 @@ from reprokit.reproduce.inputs.repositories import is_local, of_named_snapshot
 
 State: TypeAlias = Literal["same", "other content", "absent", "not compared"]
 
-
 _MOST_NAMED = 3
 
 

@@ -123,7 +123,7 @@ def _prepare(each: Whereabouts, folder: Path, tools: Tools) -> Iterator[str]:
         repository, commit, folder / _FETCHED, python=tools.python, uv=tools.uv, environ=tools.environ
     )
     snapshot = lay_out_snapshot(repository, commit, source, folder / "hub")
-    if repository.kind == "dataset" and tools.python is not None:
+    if repository.kind == "dataset":
         loadings = repository.loadings or (Loading(),)
         for number, loading in enumerate(loadings, start=1):
             place = folder / _READ / repository.folder / commit / str(number)
@@ -132,6 +132,9 @@ def _prepare(each: Whereabouts, folder: Path, tools: Tools) -> Iterator[str]:
 
 def _build(repository: Repository, loading: Loading, snapshot: Path, place: Path, tools: Tools) -> Iterator[str]:
     """Make the copy that `datasets` looks for when it is offline; yields why there is none."""
+    if tools.python is None:
+        yield f"no Python is known here that could prepare `{repository.name}` for `datasets`"
+        return
     folder = snapshot.parents[3]
     question = {
         "snapshot": str(snapshot),

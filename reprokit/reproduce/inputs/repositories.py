@@ -18,6 +18,7 @@ from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Record, SubjectFile, SubjectPart
 from reprokit.bundle.values import Json, Unknown
 from reprokit.errors import InvalidRecordError
+from reprokit.probes.source.credential_files import REASON as HOLDS_CREDENTIALS
 from reprokit.probes.subject.hub_cache import Opened, is_hub_name, of_snapshot
 from reprokit.probes.subject.parts import LOCAL
 from reprokit.reproduce.inputs.served import is_served, kind_of_model
@@ -197,7 +198,8 @@ def _within(files: Iterable[SubjectFile]) -> Iterator[SubjectFile]:
     for file in files:
         if not is_within(file.path):
             raise InvalidRecordError(f"the record lists the file `{file.path}`, outside of its folder")
-        yield file
+        if file.size is not None or file.reason == HOLDS_CREDENTIALS:  # else it was only a name
+            yield file
 
 
 def is_within(path: str) -> bool:

@@ -20,7 +20,6 @@ from reprokit.reproduce.checkouts.planning import PlannedCheckout, planned_check
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.machine import machine_deltas, present_machine
 from reprokit.reproduce.environment.uv import has_uv
-from reprokit.reproduce.environment.wanted import WantedEnvironment, wanted
 from reprokit.reproduce.inputs import guarantees, local, repositories, whereabouts
 from reprokit.reproduce.inputs.local import FoundInput
 from reprokit.reproduce.inputs.repositories import Repository
@@ -35,6 +34,7 @@ from reprokit.rerun.command import own_program
 from reprokit.rerun.left_behind import left_behind
 from reprokit.rerun.parts import Part, Place
 from reprokit.rerun.values import Rerun, Wishes
+from reprokit.rerun.wanted import WantedEnvironment, wanted
 from reprokit.sources import layout
 
 

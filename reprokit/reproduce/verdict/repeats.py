@@ -12,17 +12,19 @@ samples that are right with a probability of 0.5 to 0.98; and both were found mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from reprokit.diff.compare import AS_USUAL, compare
 from reprokit.diff.difference import Asked, Difference, ScoreRow
 from reprokit.diff.scores.outcome import is_beyond_chance
 from reprokit.diff.side import Side
 from reprokit.diff.verdict import alone as apart
+from reprokit.reproduce.verdict.choosing import Identifier
 from reprokit.reproduce.verdict.flips import FlipRate, flip_rates
 from reprokit.reproduce.verdict.ladder import (
     Agreed,
@@ -35,6 +37,7 @@ from reprokit.reproduce.verdict.ladder import (
 )
 from reprokit.reproduce.verdict.pooled import Pooled
 from reprokit.reproduce.verdict.spreads import Spread, spreads
+from reprokit.reproduce.verdict.subset import LeftOut, subset
 
 _FOR_DIFFERENT = Fraction(1, 4)
 _FOR_EQUIVALENT = Fraction(1, 2)
@@ -51,7 +54,8 @@ class Repeat(Struct, frozen=True, kw_only=True):
 class Repeated(Struct, frozen=True, kw_only=True):
     """What came of running a bundle several times.
 
-    `agreed` is about all together, `difference` compares the original with the pool.
+    `agreed` is about all together, `difference` compares the original with the pool. `left_out` are scores that cannot
+    be told of some samples alone, where the repeats were over some.
     """
 
     agreed: Agreed
@@ -59,6 +63,7 @@ class Repeated(Struct, frozen=True, kw_only=True):
     repeats: list[Repeat]
     flips: list[FlipRate] = []
     spreads: list[Spread] = []
+    left_out: list[LeftOut] = []
 
 
 def repeated(original: Side, repeats: Sequence[Side], asked: Asked = AS_USUAL) -> Repeated:
@@ -89,6 +94,21 @@ def repeated(original: Side, repeats: Sequence[Side], asked: Asked = AS_USUAL) -
         flips=flip_rates(original, repeats),
         spreads=spreads(original.results, [repeat.results for repeat in repeats]),
     )
+
+
+def smoke_repeated(
+    original: Side, repeats: Sequence[Side], ids: Mapping[str, Iterable[Identifier]], asked: Asked = AS_USUAL
+) -> Repeated:
+    """Hold several repeats over some samples against the original, over these samples; see `subset`.
+
+    Raises:
+        ValueError: there is no repeat.
+        InvalidRecordError: a line of samples cannot be read.
+        UsageError: what was asked for does not go with these runs.
+    """
+    restricted = subset(original, repeats, ids)
+    found = repeated(restricted.original, restricted.new, restricted.asked(asked))
+    return replace(found, left_out=restricted.left_out)
 
 
 def together(pooled: Difference, alone: Sequence[Difference]) -> Agreed:

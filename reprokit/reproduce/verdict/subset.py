@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -41,11 +41,17 @@ class Smoked(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Subset:
-    """The original and the new run over the same samples, and the scores of the original that are left out."""
+    """The original and the new runs over the same samples, and the scores of the original that are left out."""
 
     original: Restricted
-    new: Restricted
+    new: list[Restricted]
     left_out: list[LeftOut]
+
+    def asked(self, asked: Asked) -> Asked:
+        """Drop the margins for metrics that are left out altogether."""
+        there = {metric.metric for side in (self.original, *self.new) for metric in side.results.metrics}
+        gone = {each.metric for each in self.left_out} - there
+        return replace(asked, margins={name: margin for name, margin in asked.margins.items() if name not in gone})
 
 
 @dataclass(kw_only=True)
@@ -57,34 +63,32 @@ class _Seen:
     lines: int = 0
 
 
-def subset(original: Side, new: Side, ids: Mapping[str, Iterable[Identifier]]) -> Subset:
-    """Restrict two runs to the samples that the second was asked for.
+def subset(original: Side, new: Sequence[Side], ids: Mapping[str, Iterable[Identifier]]) -> Subset:
+    """Restrict runs to the samples that the new ones were asked for.
 
     A score is told of some samples alone when it is the mean of its samples' marks, which is checked over all samples
-    that the original saved; it is then computed again, in the same way on both sides. Other scores of the original, and
-    those of groups, are left out on both sides and named. A score of the new run that is no mean where the original's
-    is one stays as it was reported: nothing is left out for being odd. What the new run did beyond what it was asked
-    for does not count; what it left undone does.
+    that the original saved; it is then computed again, in the same way for all. Other scores of the original, and those
+    of groups, are left out of all and named. A score of a new run that is no mean where the original's is one stays as
+    it was reported: nothing is left out for being odd. What a new run did beyond what it was asked for does not count;
+    what it left undone does.
 
     Args:
         original: the run that was captured.
-        new: the run that was made again, over these samples or more.
+        new: the runs that were made again, over these samples or more.
         ids: by task the samples that were asked for. Tasks that are not named do not count.
 
     Raises:
         InvalidRecordError: a line of samples cannot be read.
     """
     wanted = {task: frozenset(chosen) for task, chosen in ids.items()}
-    before, after = _survey(original, wanted), _survey(new, wanted)
-    theirs: dict[_Key, set[float]] = {}
-    for metric in new.results.metrics:
-        theirs[_key(metric)] = theirs.get(_key(metric), set()) | _scales(metric, after)
+    before, after = _survey(original, wanted), [_survey(each, wanted) for each in new]
     scores: list[Metric] = []
     left_out: list[LeftOut] = []
     units: dict[_Key, float] = {}
     for metric in original.results.metrics:
         scales = _scales(metric, before)
-        unit = min(scales & theirs.get(_key(metric), set()) or scales, default=None)
+        theirs = [_scales_of_all(metric, each.results, seen) for each, seen in zip(new, after, strict=True)]
+        unit = min(scales.intersection(*theirs) or scales, default=None)
         found = None if unit is None else _over_these(metric, unit, before)
         if unit is None or found is None:
             reason = _why(metric, wanted, before, mean=unit is not None)
@@ -93,10 +97,12 @@ def subset(original: Side, new: Side, ids: Mapping[str, Iterable[Identifier]]) -
             units[_key(metric)] = unit
             scores.append(found)
     unknown = {(each.task, each.metric, each.filter) for each in left_out}
-    again = [_again(metric, units, unknown, after) for metric in new.results.metrics if _counts(metric, wanted)]
     return Subset(
         original=Restricted(original, wanted, _results(original.results, scores, before, wanted)),
-        new=Restricted(new, wanted, _results(new.results, [each for each in again if each], after, wanted)),
+        new=[
+            Restricted(each, wanted, _results(each.results, _again(each.results, units, unknown, seen), seen, wanted))
+            for each, seen in zip(new, after, strict=True)
+        ],
         left_out=left_out,
     )
 
@@ -104,17 +110,14 @@ def subset(original: Side, new: Side, ids: Mapping[str, Iterable[Identifier]]) -
 def smoke(original: Side, new: Side, ids: Mapping[str, Iterable[Identifier]], asked: Asked = AS_USUAL) -> Smoked:
     """Compare two runs over the samples that the second was asked for, and give the rung it reaches over these.
 
-    Margins for scores that are left out are not used.
+    Margins for metrics that are left out are not used.
 
     Raises:
         InvalidRecordError: a line of samples cannot be read.
         UsageError: what was asked for does not go with these runs.
     """
-    both = subset(original, new, ids)
-    left = {metric.metric for side in (both.original, both.new) for metric in side.results.metrics}
-    gone = {each.metric for each in both.left_out} - left
-    margins = {metric: margin for metric, margin in asked.margins.items() if metric not in gone}
-    difference = compare(both.original, both.new, replace(asked, margins=margins))
+    both = subset(original, [new], ids)
+    difference = compare(both.original, both.new[0], both.asked(asked))
     return Smoked(agreed=agreement(difference), difference=difference, left_out=both.left_out)
 
 
@@ -134,12 +137,13 @@ def _key(metric: Metric) -> _Key:
     return metric.task, metric.metric, metric.filter
 
 
-def _counts(metric: Metric, wanted: Wanted) -> bool:
-    return not metric.group and metric.task in wanted
-
-
 def _scales(metric: Metric, seen: Mapping[str, _Seen]) -> set[float]:
     return set() if metric.group or metric.task not in seen else seen[metric.task].marks.scales(metric)
+
+
+def _scales_of_all(metric: Metric, results: Results, seen: Mapping[str, _Seen]) -> set[float]:
+    """Tell what fits a run's scores of the same name: a harness may report one twice."""
+    return {scale for each in results.metrics if _key(each) == _key(metric) for scale in _scales(each, seen)}
 
 
 def _over_these(metric: Metric, unit: float, seen: Mapping[str, _Seen]) -> Metric | None:
@@ -149,12 +153,18 @@ def _over_these(metric: Metric, unit: float, seen: Mapping[str, _Seen]) -> Metri
     return replace(metric, value=found[0] * unit, stderr=None, other_stderr={}, n=found[1], extra=None)
 
 
-def _again(metric: Metric, units: Mapping[_Key, float], unknown: set[_Key], seen: Mapping[str, _Seen]) -> Metric | None:
-    """Give a score of the new run as the original's was given, else as it was reported."""
-    unit = units.get(_key(metric))
-    if unit is not None and unit in _scales(metric, seen):
-        return _over_these(metric, unit, seen) or metric
-    return None if _key(metric) in unknown else metric
+def _again(
+    results: Results, units: Mapping[_Key, float], unknown: set[_Key], seen: Mapping[str, _Seen]
+) -> list[Metric]:
+    """Give the scores of a new run as the original's were given, else as they were reported."""
+    found: list[Metric] = []
+    for metric in results.metrics:
+        unit = units.get(_key(metric))
+        if unit is not None and unit in _scales(metric, seen):
+            found.append(_over_these(metric, unit, seen) or metric)
+        elif _key(metric) not in unknown:
+            found.append(metric)
+    return found
 
 
 def _why(metric: Metric, wanted: Wanted, seen: Mapping[str, _Seen], *, mean: bool) -> str:
@@ -171,7 +181,8 @@ def _why(metric: Metric, wanted: Wanted, seen: Mapping[str, _Seen], *, mean: boo
 
 def _results(whole: Results, scores: list[Metric], seen: Mapping[str, _Seen], wanted: Wanted) -> Results:
     tasks = [_task(task, seen.get(task.name)) for task in whole.tasks if task.name in wanted]
-    return replace(whole, metrics=scores, tasks=tasks, groups={})
+    asked_for = [metric for metric in scores if not metric.group and metric.task in wanted]
+    return replace(whole, metrics=asked_for, tasks=tasks, groups={})
 
 
 def _task(task: Task, seen: _Seen | None) -> Task:

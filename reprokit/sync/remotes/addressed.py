@@ -16,7 +16,7 @@ from pathlib import Path
 
 from reprokit import git
 from reprokit.archive.layout import Archive
-from reprokit.errors import InputMissingError, RemoteError, UsageError
+from reprokit.errors import RemoteError, UsageError
 from reprokit.sync.remotes.configuration import Remote, choose, configured
 from reprokit.sync.remotes.objects import Objects
 from reprokit.sync.remotes.opening import opened
@@ -124,8 +124,8 @@ def _told(remote: Remote, *, own: bool) -> Iterator[None]:
     """Say of a remote that only its address describes where DVC looks for the rest."""
     try:
         yield
-    except (RemoteError, InputMissingError) as error:
-        if not own or remote.folder is not None or isinstance(error, InputMissingError):
+    except RemoteError as error:
+        if not own or remote.folder is not None:
             raise
         settings = f"`dvc remote add --global NAME {shlex.quote(remote.address)}`, then `dvc remote modify --global`"
         raise RemoteError(error.message, hint=f"{error.hint}; its settings: {settings}") from error

@@ -8,8 +8,8 @@ from reprokit.archive import locks
 from reprokit.archive.locks import CompletedLock, Hashed, Unhashed
 from reprokit.errors import InputMissingError
 from reprokit.reproduce.environment.rebuilding import Allowed, rebuild
-from reprokit.reproduce.environment.requirements import Pin, pins, with_digests
-from reprokit.reproduce.environment.wanted import WantedEnvironment
+from reprokit.rerun.requirements import Pin, pins, with_digests
+from reprokit.rerun.wanted import WantedEnvironment
 
 
 @pytest.fixture

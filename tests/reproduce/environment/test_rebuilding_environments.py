@@ -13,7 +13,7 @@ from reprokit.errors import InputMissingError, InvalidRecordError
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.rebuilding import Allowed, rebuild
 from reprokit.reproduce.environment.uv import activated
-from reprokit.reproduce.environment.wanted import FromGit, WantedEnvironment, wanted
+from reprokit.rerun.wanted import FromGit, WantedEnvironment, wanted
 
 BUILD = Allowed(sdist=True)
 NEAR = Allowed(nearest=True)

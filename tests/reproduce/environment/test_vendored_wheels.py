@@ -16,7 +16,7 @@ from reprokit.bundle.environment import Package
 from reprokit.bundle.reading import open_bundle
 from reprokit.capture import wheels
 from reprokit.reproduce.environment.rebuilding import rebuild
-from reprokit.reproduce.environment.wanted import wanted
+from reprokit.rerun.wanted import wanted
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_what_cannot_be_had_is_told_and_keeps_nothing_else_away(here, person, sh
 
 
 def test_an_index_that_has_nothing_is_given_up(here, person, tmp_path):
-    packages = [f"package{number:02}==1.0" for number in range(3)]
+    packages = [f"package{number}==1.0" for number in range(3)]
 
     collected = wheels.collect(here(*packages), tmp_path / "wheels", environ=person)
 

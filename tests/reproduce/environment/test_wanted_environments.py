@@ -12,8 +12,8 @@ from reprokit.bundle.environment import Environment, Package
 from reprokit.bundle.source import Source, Use
 from reprokit.bundle.values import Unknown
 from reprokit.errors import InvalidRecordError
-from reprokit.reproduce.environment.requirements import Pin
-from reprokit.reproduce.environment.wanted import Editable, FromGit, Unobtainable, wanted
+from reprokit.rerun.requirements import Pin
+from reprokit.rerun.wanted import Editable, FromGit, Unobtainable, wanted
 
 COMMIT = "a" * 40
 

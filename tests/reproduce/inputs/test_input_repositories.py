@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from reprokit.bundle.environment import Environment
-from reprokit.bundle.record import Server
+from reprokit.bundle.record import Server, SubjectFile
 from reprokit.bundle.values import Unknown
 from reprokit.errors import InvalidRecordError
 from reprokit.reproduce.inputs.repositories import Loading, pins, repositories
@@ -97,6 +97,16 @@ def test_a_file_outside_of_its_repository_is_refused(recorded, path):
 
     with pytest.raises(InvalidRecordError, match="outside of its folder"):
         repositories(recorded.subject(models=[part]), None)
+
+
+def test_a_file_that_was_only_a_name_is_not_asked_for(recorded):
+    broken = SubjectFile(path="gone.bin", role="weights", reason="it is not there")
+    part = recorded.cached("models", "org/tiny", TINY)
+    part = msgspec.structs.replace(part, files=[*part.files, broken])
+
+    (model,) = repositories(recorded.subject(models=[part]), None)
+
+    assert [file.path for file in model.files] == sorted(TINY)
 
 
 def test_files_of_one_s_own_are_none_of_a_hub_s(recorded):

@@ -16,7 +16,7 @@ from reprokit.reproduce.inputs.preparing import Tools, prepare, variables
 from reprokit.reproduce.inputs.repositories import repositories
 from reprokit.reproduce.inputs.whereabouts import is_offline, locate, own_caches
 
-pytestmark = [pytest.mark.xdist_group("torch"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 OLD, NEW = "a" * 40, "b" * 40
 SUMS = {
@@ -102,14 +102,18 @@ def test_a_configuration_is_found_by_its_name(hub, machine, recorded):
     assert not any(each.endswith("easy.jsonl") for each in hub.asked), "the run had no need of it"
 
 
-def test_data_files_of_a_dataset_are_found_as_the_task_names_them(hub, machine, recorded):
+def test_each_way_in_which_tasks_name_a_dataset_finds_a_copy(hub, machine, recorded):
     hub.put("datasets", "org/sums", {OLD: SUMS}, main=OLD)
-    part = recorded.cached("datasets", "org/sums", SUMS, extra={"data_files": {"fit": "test.jsonl"}})
+    ways = ({}, {"dataset_name": "default"}, {"data_files": {"fit": "test.jsonl"}})
+    parts = [recorded.cached("datasets", "org/sums", SUMS, extra=way) for way in ways]
 
-    run_with = machine.prepare(recorded.subject(datasets=[part]), HF_ENDPOINT=hub.address)
+    run_with = machine.prepare(recorded.subject(datasets=parts), HF_ENDPOINT=hub.address)
 
-    load = DATA.format("'org/sums', data_files={'fit': 'test.jsonl'}", "fit")
-    assert machine.run(load, run_with)["a"] == "old"
+    assert not machine.prepared.online
+    by_name = "load('org/sums')['test'][0] == load('org/sums', 'default')['test'][0]"
+    load = f"load('org/sums', data_files={{'fit': 'test.jsonl'}})['fit'][0] if {by_name} else None"
+    code = f"import json; from datasets import load_dataset as load; print(json.dumps({load}))"
+    assert machine.run(code, run_with)["a"] == "old"
 
 
 def test_a_model_without_a_revision_is_the_recorded_one(hub, machine, recorded):

@@ -15,6 +15,7 @@ from reprokit.bundle import canonical
 from reprokit.bundle.record import Harness, Invocation, Record, Run, Subject, SubjectPart
 from reprokit.bundle.results import Metric, Results, Task
 from reprokit.bundle.sample import Sample
+from reprokit.bundle.values import NotScored
 
 _IDENTITIES = count(1)
 RECORD = Record(
@@ -86,7 +87,8 @@ def the_means(task: str, samples: Iterable[Sample], times: float = 1.0) -> Itera
     marks: dict[tuple[str, str | None], list[float]] = {}
     for sample in samples:
         for name, score in sample.scores.items():
-            marks.setdefault((name, sample.filter), []).append(float(score))
+            if not isinstance(score, NotScored):
+                marks.setdefault((name, sample.filter), []).append(float(score))
     for (name, extraction), values in marks.items():
         yield Metric(
             task=task,

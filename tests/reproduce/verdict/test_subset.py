@@ -14,6 +14,8 @@ from reprokit.diff.compare import compare
 from reprokit.diff.difference import Asked
 from reprokit.errors import InvalidRecordError, UsageError
 from reprokit.reproduce.verdict.choosing import choose
+from reprokit.reproduce.verdict.margins import require_margins
+from reprokit.reproduce.verdict.repeats import smoke_repeated
 from reprokit.reproduce.verdict.subset import smoke, subset
 
 
@@ -121,21 +123,21 @@ def test_a_run_without_an_asked_task_is_not_comparable(make):
 
 def test_ids_are_what_they_are_typed(make):
     whole = rows(make, [1, "1", 2, "2"])
-    both = subset(make.run({"toy": whole}), make.run({"toy": whole}), {"toy": ["1", 2]})
+    both = subset(make.run({"toy": whole}), [make.run({"toy": whole})], {"toy": ["1", 2]})
 
     assert [msgspec.json.decode(line)["id"] for line in both.original.lines("toy")] == ["1", 2]
 
 
 def test_everything_but_identity_results_and_samples_is_as_in_the_whole_run(make):
     original, new = make.run({"toy": rows(make, range(4))}), make.run({"toy": rows(make, range(4))})
-    both = subset(original, new, {"toy": [0, 1]})
+    both = subset(original, [new], {"toy": [0, 1]})
 
     assert both.original.info == original.info
     assert both.original.record is original.record
     assert (both.original.environment, both.original.sources) == (original.environment, original.sources)
-    identities = {both.original.identity, both.new.identity, original.identity, new.identity}
+    identities = {both.original.identity, both.new[0].identity, original.identity, new.identity}
     assert len(identities) == 4
-    assert subset(original, new, {"toy": [0, 2]}).original.identity not in identities
+    assert subset(original, [new], {"toy": [0, 2]}).original.identity not in identities
 
 
 def test_scores_that_are_no_means_are_left_out_of_both_and_named(make):
@@ -160,11 +162,31 @@ def test_scores_that_are_no_means_are_left_out_of_both_and_named(make):
     assert found.agreed.agreement == "identical samples"
 
 
-def test_a_margin_for_no_metric_is_still_refused(make):
+def test_a_margin_for_no_metric_is_still_refused_and_can_be_before_anything_runs(make):
     run = make.run({"toy": rows(make, range(4))})
+    asked = Asked(margins={"blue": 1.0})
 
     with pytest.raises(UsageError, match="there is no such metric"):
-        smoke(run, run, {"toy": [1]}, Asked(margins={"blue": 1.0}))
+        smoke(run, run, {"toy": [1]}, asked)
+    with pytest.raises(UsageError, match="there is no such metric"):
+        require_margins(run, asked)
+    require_margins(run, Asked(margins={"acc": 0.1}))
+
+
+def test_repeats_over_some_samples_are_judged_over_these(make):
+    whole = rows(make, range(60), share=0.8)
+    bleu = Metric(task="toy", metric="bleu", value=31.7)
+    original = make.run({"toy": whole}, metrics=[*make.means("toy", whole), bleu])
+    ids = choose(original, 30, seed=3)
+    again = [rows(make, ids["toy"], share=0.8, seed=seed) for seed in (4, 5, 6)]
+    asked = Asked(margins={"bleu": 1.0, "acc": 0.5})
+
+    found = smoke_repeated(original, [make.run({"toy": each}) for each in again], ids, asked)
+
+    assert found.agreed.agreement == "equivalent"
+    assert [each.metric for each in found.left_out] == ["bleu"]
+    assert [row.inference.n for row in found.difference.scores] == [30]
+    assert [(spread.metric, len(spread.repeats)) for spread in found.spreads] == [("acc", 3)]
 
 
 def test_a_score_that_only_the_original_has_is_a_difference(make):

@@ -43,8 +43,9 @@ def build(asked: dict[str, Any]) -> str:
         identity = plain.create_config_id(config_kwargs=asked["arguments"])
     dataset = organisation + "___" + name if organisation else name
     place = Path(asked["cache"], dataset, identity, made.parent.name, asked["revision"])
-    place.parent.mkdir(parents=True, exist_ok=True)
-    made.rename(place)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        made.rename(place)
     return str(place)
 
 

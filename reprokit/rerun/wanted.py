@@ -19,7 +19,7 @@ from reprokit.bundle.environment import Environment, Interpreter, Package
 from reprokit.bundle.reading import LOCK, Bundle
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Json, Unknown
-from reprokit.reproduce.environment.requirements import Pin, pins, with_digests
+from reprokit.rerun.requirements import Pin, pins, with_digests
 
 WHEELS = "environment/wheels"
 """The folder of the payload that holds vendored wheels."""
@@ -87,7 +87,7 @@ def wanted(bundle: Bundle, completed: CompletedLock | None, directory_of: Direct
     """
     environment = bundle.environment or Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
     found, _ = pins(bundle.read_payload(LOCK)) if bundle.has(LOCK) else ([], [])
-    others = list(_others(environment, bundle.sources, directory_of))
+    others = list(from_elsewhere(environment, bundle.sources, directory_of))
     return WantedEnvironment(
         interpreter=environment.interpreter,
         pins=tuple(with_digests(found, completed)),
@@ -103,10 +103,10 @@ def _wheels(bundle: Bundle) -> Path | None:
     return bundle.path / bag.PAYLOAD / WHEELS if carried else None
 
 
-def _others(
+def from_elsewhere(
     environment: Environment, sources: Sequence[Source], directory_of: DirectoryOf
 ) -> Iterator[Editable | FromGit | Unobtainable]:
-    """Yield the packages that no index gives."""
+    """Yield the packages that no index gives, and where else they are to be had."""
     for package in [] if isinstance(environment.packages, Unknown) else environment.packages:
         try:
             name = canonicalize_name(package.name, validate=True)
