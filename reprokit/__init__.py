@@ -42,7 +42,7 @@ def open(reference: str | os.PathLike[str], *, archive: str | os.PathLike[str] |
         RemoteError: the mirror or remote cannot be reached, or refuses us.
         InputMissingError: there is no key for the mirror, or its client is not installed.
     """
-    named = os.fspath(reference) if isinstance(reference, str | os.PathLike) else ""
+    named = str(reference)
     if ":" in named or named.lower().endswith((".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip")):
         from reprokit.sync.foreign.opening import open_foreign  # noqa: PLC0415 - to import `reprokit` must stay cheap
 

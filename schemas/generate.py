@@ -11,7 +11,8 @@ from reprokit.bundle import schemas
 from reprokit.capture.finished import adoption as recursive
 from reprokit.cli import mirroring_status, sync_command
 from reprokit.diff import difference
-from reprokit.reproduce import plan, run
+from reprokit.reproduce import batch, result
+from reprokit.reproduce.plan import values
 from reprokit.sync import transfer
 from reprokit.sync.mirroring import report as mirroring_report
 
@@ -23,8 +24,9 @@ PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "lock": (locks.SCHEMA, locks.CompletedLock),
     "mirroring": (mirroring_report.SCHEMA, mirroring_report.Mirrored),
     "outbox": (mirroring_status.SCHEMA, mirroring_status.Outstanding),
-    "plan": (plan.SCHEMA, plan.Plan),
-    "reproduction": (run.SCHEMA, run.Reproduction),
+    "plan": (values.SCHEMA, values.Plan),
+    "reproduction": (result.SCHEMA, result.Reproduction),
+    "reproductions": (batch.SCHEMA, batch.Attempts),
     "sync": (sync_command.SCHEMA, sync_command.Synchronised),
     "transfer": (transfer.SCHEMA, transfer.Transfer),
 }

@@ -30,7 +30,7 @@ from reprokit.capture.finished.earlier import Held
 from reprokit.capture.finished.runs import assemble_run, capture_run, stage_run
 from reprokit.consistency import Consistency
 from reprokit.errors import CaptureError, ReprokitError
-from reprokit.harnesses.interface import FoundRun, Harness, Reading
+from reprokit.harnesses.interface import FoundRun, Harness, Reader, Reading
 from reprokit.probes import secrets
 
 SCHEMA = "https://w3id.org/reprokit/v1/adoption.schema.json"
@@ -111,7 +111,7 @@ class _Known:
     made: dict[str, str] = field(default_factory=dict)
     met: dict[frozenset[tuple[str, str]], str] = field(default_factory=dict)
 
-    def holder(self, harness: Harness, run: FoundRun, reading: Reading, *, private: bool) -> str | None:
+    def holder(self, harness: Reader, run: FoundRun, reading: Reading, *, private: bool) -> str | None:
         return self.held.holder(harness, run, reading.started, private=private) if self.held else None
 
     def twin(self, run: FoundRun, name: str) -> str | None:
@@ -175,7 +175,7 @@ def _named(run: FoundRun, place: Path) -> str:
     return str(as_json((path.relative_to(place) if path != place and path.is_relative_to(place) else path).as_posix()))
 
 
-def _row(name: str, harness: Harness, run: FoundRun, terms: Terms, known: _Known) -> Row:
+def _row(name: str, harness: Reader, run: FoundRun, terms: Terms, known: _Known) -> Row:
     codes: list[str] = []
     try:
         return _captured(name, harness, run, terms, known)
@@ -203,7 +203,7 @@ def _what_failed(error: Exception, run: FoundRun, *, strict: bool) -> str:
             return f"a bug in reprokit: {type(error).__name__}: {error}"
 
 
-def _captured(name: str, harness: Harness, run: FoundRun, terms: Terms, known: _Known) -> Row:
+def _captured(name: str, harness: Reader, run: FoundRun, terms: Terms, known: _Known) -> Row:
     noted = _noted(harness, run, terms)
     if noted is not None:
         return Row(run=name, harness=harness.name, outcome="already captured", bundle=noted)
@@ -224,13 +224,13 @@ def _captured(name: str, harness: Harness, run: FoundRun, terms: Terms, known: _
     return _of_bundle(name, harness, _capture_good(terms.archive, harness, run, terms))
 
 
-def _noted(harness: Harness, run: FoundRun, terms: Terms) -> str | None:
+def _noted(harness: Reader, run: FoundRun, terms: Terms) -> str | None:
     if terms.archive is None or not (terms.strict or terms.dry):
         return None
     return earlier.recall(terms.archive, harness, run, private=terms.observed.private)
 
 
-def _capture_good(archive: Archive, harness: Harness, run: FoundRun, terms: Terms) -> Publication:
+def _capture_good(archive: Archive, harness: Reader, run: FoundRun, terms: Terms) -> Publication:
     """Capture a run unless its bundle turns out to lack something."""
     staged = stage_run(archive, run)
     try:
@@ -244,7 +244,7 @@ def _capture_good(archive: Archive, harness: Harness, run: FoundRun, terms: Term
     return published
 
 
-def _of_bundle(name: str, harness: Harness, published: Publication) -> Row:
+def _of_bundle(name: str, harness: Reader, published: Publication) -> Row:
     if not published.new:
         return Row(run=name, harness=harness.name, outcome="already captured", bundle=published.bundle_id)
     bundle = open_bundle(published.path)
@@ -259,7 +259,7 @@ def _of_bundle(name: str, harness: Harness, published: Publication) -> Row:
     )
 
 
-def _foreseen(name: str, harness: Harness, run: FoundRun, reading: Reading, terms: Terms) -> Row:
+def _foreseen(name: str, harness: Reader, run: FoundRun, reading: Reading, terms: Terms) -> Row:
     """Tell what a capture would find, by reading all that it would read."""
     found = [*reading.findings, *_secrets(run, terms), *_sample_findings(harness, run, reading)]
     if terms.strict:
@@ -289,7 +289,7 @@ def _secrets(run: FoundRun, terms: Terms) -> Iterator[Finding]:
             yield finding("W312", str(as_json(f"harness/{file}")), ", ".join(sorted(names)))
 
 
-def _sample_findings(harness: Harness, run: FoundRun, reading: Reading) -> Iterator[Finding]:
+def _sample_findings(harness: Reader, run: FoundRun, reading: Reading) -> Iterator[Finding]:
     consistency = Consistency(reading.results)
     for task in reading.sample_files:
         for each in harness.samples(run, task):

@@ -27,7 +27,7 @@ from reprokit.bundle.compression import SUFFIX
 from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.values import Unknown, as_json
 from reprokit.errors import ReprokitError
-from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.interface import FoundRun, Reader
 from reprokit.harnesses.script import Script
 
 Stamp = tuple[int, int, int]
@@ -63,7 +63,7 @@ def stamps(run: FoundRun) -> Stamps:
 
 
 def remember(
-    archive: Archive, harness: Harness, run: FoundRun, seen: Stamps, published: Publication, *, private: bool
+    archive: Archive, harness: Reader, run: FoundRun, seen: Stamps, published: Publication, *, private: bool
 ) -> None:
     """Note which bundle a run became; a note that cannot be written only makes the next look slower."""
     content = content_of(archive, published.bundle_id)
@@ -84,7 +84,7 @@ def remember(
         return
 
 
-def recall(archive: Archive, harness: Harness, run: FoundRun, *, private: bool) -> str | None:
+def recall(archive: Archive, harness: Reader, run: FoundRun, *, private: bool) -> str | None:
     """Name the bundle that a run became, when its files are as they were and the archive holds the bundle still."""
     try:
         note = canonical.decode(small_file.read(_place(archive, harness, run, private=private)), Note)
@@ -97,7 +97,7 @@ def recall(archive: Archive, harness: Harness, run: FoundRun, *, private: bool) 
     return note.bundle if content_of(archive, note.bundle) == note.content_digest else None
 
 
-def _place(archive: Archive, harness: Harness, run: FoundRun, *, private: bool) -> Path:
+def _place(archive: Archive, harness: Reader, run: FoundRun, *, private: bool) -> Path:
     mapped = map("=".join, harness.fields.expected()) if isinstance(harness, Script) else ()
     key = "\0".join((harness.name, *mapped, str(private), os.path.realpath(run.root), *map(str, run.files)))
     name = hashlib.sha256(os.fsencode(key)).hexdigest()
@@ -111,7 +111,7 @@ class Held:
     archive: Archive
     _months: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
-    def holder(self, harness: Harness, run: FoundRun, started: str | None, *, private: bool) -> str | None:
+    def holder(self, harness: Reader, run: FoundRun, started: str | None, *, private: bool) -> str | None:
         """Name a bundle that holds every file of a run, byte for byte, when one does.
 
         `started` is the run's claim of its start; only bundles of that time are looked at, and of the time at which the

@@ -24,7 +24,7 @@ from reprokit.capture.finished.earlier import Stamps
 from reprokit.capture.mapping import Mapping, by_name, script_runs
 from reprokit.errors import NotFoundError
 from reprokit.harnesses import table
-from reprokit.harnesses.interface import FoundRun, Harness
+from reprokit.harnesses.interface import FoundRun, Harness, Reader
 from reprokit.harnesses.script import Script
 from reprokit.harnesses.script_fields import STANDARD
 from reprokit.probes import environment as environments
@@ -158,7 +158,7 @@ def stage_run(archive: Archive, run: FoundRun) -> Path:
 
 
 def assemble_run(
-    staged: Path, observed: Observed, harness: Harness, run: FoundRun, label: Label
+    staged: Path, observed: Observed, harness: Reader, run: FoundRun, label: Label
 ) -> tuple[Stamps, tuple[Finding, ...]]:
     """Make the bundle of a finished run in its staging folder, and see whether its files were written to meanwhile.
 
@@ -175,7 +175,7 @@ def assemble_run(
     return before, tuple(finding("W349", str(as_json(f"harness/{path}"))) for path in changed)
 
 
-def capture_run(archive: Archive, observed: Observed, harness: Harness, run: FoundRun, label: Label) -> Publication:
+def capture_run(archive: Archive, observed: Observed, harness: Reader, run: FoundRun, label: Label) -> Publication:
     """Capture one finished run as it is, incomplete or damaged as it may be.
 
     What is written to while it is read is read once more, and the record tells of it.

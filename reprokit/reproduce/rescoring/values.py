@@ -8,7 +8,6 @@ from msgspec import Meta, Struct
 
 from reprokit.bundle.values import Json, Score
 
-SCHEMA = "https://w3id.org/reprokit/v1/rescored.schema.json"
 NAMED = 20
 """How many samples that differ are named."""
 
@@ -50,7 +49,6 @@ class ChangedSample(Struct, frozen=True, kw_only=True):
 class Rescored(Struct, frozen=True, kw_only=True):
     """All scores of a bundle, computed again as far as its samples and its record allow."""
 
-    schema: str = SCHEMA
     verdict: Literal["identical scores", "different", "not comparable"]
     reason: str
     rows: list[RescoredRow] = []

@@ -208,36 +208,32 @@ def test_both_ways_to_a_rung_are_the_same(rung):
 
 # --- marks in between --------------------------------------------------------------------------------------------------
 
-GRADES = np.array([0.0, 0.5, 1.0])
-OF_THE_SAME = np.array([[0.14, 0.05, 0.02], [0.05, 0.2, 0.08], [0.02, 0.08, 0.36]])
-OF_A_WORSE_ONE = np.array([[0.15, 0.02, 0.0], [0.1, 0.25, 0.05], [0.08, 0.05, 0.3]])
-
-
-def graded(chances, *, n, draws, seed):
-    """Marks of wrong, half right and right, before and after, when both are drawn by these chances."""
-    drawn = np.random.default_rng(seed).multinomial(n, chances.ravel(), draws)
-    pairs = np.array(list(itertools.product(GRADES, GRADES)))
-    for times in drawn:
-        yield np.repeat(pairs, times, axis=0).T
+CHANGES = np.array([[1.0, 0.0], [0.5, 0.0], [0.5, 0.5], [0.0, 0.5], [0.0, 1.0]])
+OF_THE_SAME = [0.05, 0.1, 0.7, 0.1, 0.05]
+OF_A_WORSE_ONE = [0.07, 0.2, 0.65, 0.06, 0.02]
 
 
 @cache
-def known(before, after, margin):
-    marks = (np.frombuffer(each, dtype=np.float64) for each in (before, after))
-    return rung_of([("toy", *marks)], Asked(margin=margin))
+def rung_of_grades(times, margin):
+    """The rung when so many samples change from right to wrong, half right to wrong, not at all, and back."""
+    return rung_of([("toy", *np.repeat(CHANGES, times, axis=0).T)], Asked(margin=margin))
+
+
+def graded(chances, seed):
+    return [tuple(times) for times in np.random.default_rng(seed).multinomial(N, chances, DRAWS).tolist()]
 
 
 def test_graded_runs_of_the_same_model_are_called_different_no_more_often_than_it_says():
-    drawn = graded(OF_THE_SAME, n=9, draws=DRAWS, seed=5)
+    rungs = [rung_of_grades(times, None) for times in graded(OF_THE_SAME, seed=5)]
 
-    assert share([known(*map(bytes, pair), None) for pair in drawn], "different") <= at_most(DRAWS)
+    assert 0.5 * ALPHA <= share(rungs, "different") <= at_most(DRAWS)
 
 
 def test_graded_runs_that_are_a_margin_apart_are_called_equivalent_no_more_often_than_it_says():
-    margin = float((OF_A_WORSE_ONE * (GRADES[:, None] - GRADES[None, :])).sum())
-    drawn = graded(OF_A_WORSE_ONE, n=9, draws=DRAWS, seed=6)
+    margin = -float(OF_A_WORSE_ONE @ (CHANGES[:, 1] - CHANGES[:, 0]))
+    rungs = [rung_of_grades(times, margin) for times in graded(OF_A_WORSE_ONE, seed=6)]
 
-    assert share([known(*map(bytes, pair), margin) for pair in drawn], "equivalent") <= at_most(DRAWS)
+    assert 0.5 * ALPHA <= share(rungs, "equivalent") <= at_most(DRAWS)
 
 
 def continuous(draws, seed, shift=0.0):
