@@ -11,7 +11,7 @@ from reprokit.archive.tags.events import require_tag
 from reprokit.cli.margins import margin_option
 from reprokit.cli.options import archive_option, json_option
 from reprokit.errors import UsageError
-from reprokit.reproduce.tiers import TIERS
+from reprokit.reproduce.tiers import RUNNING, TIERS
 
 
 @click.command("reproduce", short_help="Rebuild a bundle's run, run it again, and compare.")
@@ -116,7 +116,7 @@ def _require_sense(reference: str | None, options: dict[str, Any]) -> None:
         raise UsageError("`--script`, `--workspace` and `--signature` are for one bundle", hint="leave out `--all`")
     if options["again"] and not options["everything"]:
         raise UsageError("`--again` begins a batch anew", hint="add `--all`, or leave it out")
-    if options["repeats"] > 1 and options["tier"] != "rerun":
-        raise UsageError("`--repeats` is for whole runs", hint="leave out `--tier`, or `--repeats`")
+    if options["repeats"] > 1 and options["tier"] not in RUNNING:
+        raise UsageError(f"`--repeats` is for runs, and `--tier {options['tier']}` runs nothing", hint="leave it out")
     for tag in options["labels"]:
         require_tag(tag)

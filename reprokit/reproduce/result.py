@@ -15,6 +15,7 @@ from reprokit.reproduce.verdict.flips import FlipRate
 from reprokit.reproduce.verdict.ladder import Agreement, at_least_equivalent
 from reprokit.reproduce.verdict.spreads import Spread
 from reprokit.reproduce.verdict.subset import LeftOut
+from reprokit.reproduce.verdict.wording import Detectable
 
 SCHEMA = "https://w3id.org/reprokit/v1/reproduction.schema.json"
 
@@ -36,6 +37,9 @@ class Reproduction(Struct, frozen=True, kw_only=True):
     tier: Tier
     verdict: Agreement
     reason: str
+    detectable: Annotated[Detectable | None, Meta(description="what is known of the score that the reason names")] = (
+        None
+    )
     hint: Annotated[str | None, Meta(description="what would tell more")] = None
     reproduced_as: Annotated[
         str | None, Meta(description="bundle id of the first new run; null when none was made")

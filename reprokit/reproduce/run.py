@@ -20,8 +20,8 @@ from reprokit.reproduce.running import run
 from reprokit.reproduce.setting_up import set_up
 from reprokit.reproduce.terms import Terms
 from reprokit.reproduce.verdict.ladder import Agreed
-from reprokit.reproduce.verdict.repeats import repeated
-from reprokit.reproduce.verdict.subset import smoke
+from reprokit.reproduce.verdict.margins import require_margins
+from reprokit.reproduce.verdict.repeats import repeated, smoke_repeated
 from reprokit.reproduce.workspace import new_workspace
 
 
@@ -50,9 +50,10 @@ def run_again(bundle: Bundle, design: Design, archive: Archive, terms: Terms, wo
         FixityError: the restored source is not the tree that was captured.
         EvaluationFailedError: the evaluation failed.
         CaptureError: a new run could not be captured.
-        UsageError: the workspace is not empty.
+        UsageError: the workspace is not empty, or a margin is for no score of the bundle.
     """
     require_possible(design.plan)
+    require_margins(bundle, terms.asked)
     place = new_workspace(workspace)
     stage = set_up(bundle, design, terms, place)
     made: list[Bundle] = []
@@ -64,7 +65,7 @@ def run_again(bundle: Bundle, design: Design, archive: Archive, terms: Terms, wo
         made.append(run(bundle, design.record, stage, terms, archive))
     result = _judged(bundle, design, made, terms)
     deltas = [*design.plan.machine, *stage.deltas]
-    return replace(result, deltas=deltas, not_guaranteed=design.plan.not_guaranteed)
+    return replace(result, deltas=deltas, not_guaranteed=[*design.plan.not_guaranteed, *stage.doubts])
 
 
 def _judged(bundle: Bundle, design: Design, made: Sequence[Bundle], terms: Terms) -> Reproduction:
@@ -80,18 +81,22 @@ def _judged(bundle: Bundle, design: Design, made: Sequence[Bundle], terms: Terms
     )
     if terms.tier == "smoke":
         chosen = design.again.subset.samples if design.again.subset else {}
-        smoked = smoke(bundle, first, chosen, terms.asked)
-        runs = [_new_run(first, smoked.agreed)]
-        agreed, difference = smoked.agreed, smoked.difference
-        result = replace(result, runs=runs, left_out=smoked.left_out)
+        found = smoke_repeated(bundle, made, chosen, terms.asked)
     else:
         found = repeated(bundle, made, terms.asked)
-        runs = [_new_run(new, each.agreed) for new, each in zip(made, found.repeats, strict=True)]
-        agreed, difference = found.agreed, found.difference
-        several = len(made) > 1
-        flips, spreads = (found.flips, found.spreads) if several else ([], [])
-        result = replace(result, runs=runs, flips=flips, spreads=spreads)
-    return replace(result, verdict=agreed.agreement, reason=agreed.reason, hint=agreed.hint, difference=difference)
+    agreed, several = found.agreed, len(made) > 1
+    return replace(
+        result,
+        verdict=agreed.agreement,
+        reason=agreed.reason,
+        hint=agreed.hint,
+        detectable=agreed.detectable,
+        runs=[_new_run(new, each.agreed) for new, each in zip(made, found.repeats, strict=True)],
+        left_out=found.left_out,
+        flips=found.flips if several else [],
+        spreads=found.spreads if several else [],
+        difference=found.difference,
+    )
 
 
 def _new_run(new: Bundle, agreed: Agreed) -> NewRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from reprokit.reproduce.checkouts.restoring import restore_all
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.rebuilding import rebuild
 from reprokit.reproduce.environment.uv import find_uv, has_uv
-from reprokit.reproduce.inputs.preparing import Tools, prepare
+from reprokit.reproduce.inputs.preparing import Prepared, Tools, prepare
 from reprokit.reproduce.inputs.preparing import variables as hub_variables
 from reprokit.reproduce.isolation import home_variables, machine_variables
 from reprokit.reproduce.plan.making import Design
@@ -29,13 +30,14 @@ from reprokit.rerun.wanted import wanted
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A workspace in which a command is ready to be started, and what in it is not as recorded."""
+    """A workspace in which a command is ready to be started, what in it is not as recorded, and what may not be."""
 
     workspace: Workspace
     argv: tuple[str, ...]
     directory: Path
     variables: Mapping[str, str]
     deltas: tuple[Delta, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -> Stage:
@@ -60,17 +62,21 @@ def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -
         needs = wanted(bundle, terms.completed, restored.directory_of)
         made = rebuild(needs, workspace.environment, environ=terms.environ, allowed=terms.allowed)
         deltas += made.deltas
+    doubts: tuple[str, ...] = ()
     values = machine_variables(terms.environ)
     values |= home_variables(workspace.root, terms.environ, terms.shared, current=not rebuilt)
     values |= _recorded(design.again, workspace, terms)
     if "caches" not in terms.shared:
-        values |= _hub(design, workspace, terms, rebuilt=rebuilt)
+        prepared = _prepared(design, workspace, terms, rebuilt=rebuilt)
+        values |= hub_variables(prepared, design.found, design.record)
+        doubts = prepared.online
     return Stage(
         workspace=workspace,
         argv=_command(design.again, workspace, terms, rebuilt=rebuilt),
         directory=directory,
         variables=values | activated(terms.environ, workspace.environment if rebuilt else None),
         deltas=tuple(deltas),
+        doubts=tuple(f"the run could ask the hub: {each}" for each in doubts),
     )
 
 
@@ -103,14 +109,14 @@ def _recorded(again: Rerun, workspace: Workspace, terms: Terms) -> dict[str, str
     }
 
 
-def _hub(design: Design, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> dict[str, str]:
+def _prepared(design: Design, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> Prepared:
+    present = shutil.which("python", path=terms.environ.get("PATH"))
     tools = Tools(
-        python=workspace.environment / "bin" / "python" if rebuilt else None,
+        python=workspace.environment / "bin" / "python" if rebuilt else Path(present) if present else None,
         uv=find_uv(terms.environ) if has_uv(terms.environ) else None,
         environ=terms.environ,
     )
-    prepared = prepare(design.found, workspace.root, tools)
-    return hub_variables(prepared, design.found, design.record)
+    return prepare(design.found, workspace.root, tools)
 
 
 def _command(again: Rerun, workspace: Workspace, terms: Terms, *, rebuilt: bool) -> tuple[str, ...]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -30,7 +30,7 @@ def main_source(record: Record, sources: Sequence[Source]) -> Source | None:
     return next((source for source in sources if source.name == record.invocation.source), None)
 
 
-def relocation_of(record: Record, sources: Sequence[Source], mapped: Mapping[str, str]) -> Relocation:
+def relocation_of(record: Record, sources: Sequence[Source], wishes: Wishes) -> Relocation:
     """Tell where the folders of the original machine are in a re-run.
 
     Raises:
@@ -39,9 +39,9 @@ def relocation_of(record: Record, sources: Sequence[Source], mapped: Mapping[str
     laid = places(sources, record.invocation.source)
     roots = tuple((source.root, _place(laid[source.name])) for source in sources if source.root.startswith("/"))
     # What git ignored did not come back with its checkout: it is where it was, unless the user says otherwise.
-    said = Relocation(mapped=mapped)
+    said = Relocation(mapped=wishes.mapped)
     stay = {path: str(said.path(path)) for path in left_behind(record.invocation).values()}
-    return Relocation(checkouts=roots, mapped={**mapped, **stay})
+    return Relocation(checkouts=(*roots, *wishes.moved.items()), mapped={**wishes.mapped, **stay})
 
 
 def _place(path: PurePosixPath) -> Place:
@@ -131,7 +131,7 @@ def plan(record: Record, sources: Sequence[Source], wishes: Wishes | None = None
     obstacles = [*_not_to_be_run(record), *_without_changes(sources)]
     if isinstance(invocation.argv, Unknown) or not invocation.argv:
         return Rerun(obstacles=tuple(obstacles))
-    relocation = relocation_of(record, sources, wishes.mapped)
+    relocation = relocation_of(record, sources, wishes)
     argv = [_program(invocation, invocation.argv[0], relocation)]
     argv += [
         _argument(absolute(argument, at, invocation), relocation)

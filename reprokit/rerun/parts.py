@@ -1,8 +1,8 @@
 """What a command line of a re-run consists of: text, places of the workspace, and slots of secrets.
 
 A re-run happens in a workspace: `source` (the checkout that the command was run in), `sources/<name>` (the others that
-code came from), `environment` (the rebuilt Python) and `outputs` (where results go, so that a re-run never touches the
-original's).
+code came from), `environment` (the rebuilt Python), `huggingface` (models and data at their revisions) and `outputs`
+(where results go, so that a re-run never touches the original's).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from reprokit.bundle.values import SecretSlot
 
-Folder = Literal["source", "sources", "environment", "outputs"]
+Folder = Literal["source", "sources", "environment", "outputs", "huggingface"]
 
 
 @dataclass(frozen=True)

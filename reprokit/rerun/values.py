@@ -39,10 +39,12 @@ class Rerun:
 class Wishes:
     """What is to be otherwise in a re-run than in the recorded command.
 
-    `mapped` are folders of the original machine, and what the user says they are now; `revisions` names on the hub, and
+    `mapped` are folders of the original machine, and what the user says they are now, `moved` such as are at a place of
+    the workspace; `revisions` names on the hub, and
     the commit that was loaded of each; `samples` those to evaluate of each task, all when it is `None`.
     """
 
     mapped: Mapping[str, str] = field(default_factory=dict)
+    moved: Mapping[str, Place] = field(default_factory=dict)
     revisions: Mapping[str, str] = field(default_factory=dict)
     samples: Mapping[str, Sequence[SampleId]] | None = None

@@ -90,6 +90,31 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
     return made
 
 
+@pytest.fixture
+def second_machine(laboratory: Laboratory, tmp_path: Path):
+    """Give a function that packs a bundle and hands it to somebody else's machine, where nothing else of it is left.
+
+    The first machine's home is out of reach for as long as the test runs.
+    """
+    gone = laboratory.home.with_name("gone")
+    moved: list[Path] = []
+
+    def send(shown: Any) -> tuple[Laboratory, Path]:
+        packed = tmp_path / "bundle.tar"
+        bundle = Path(shown["path"])
+        subprocess.run(["tar", "-cf", packed, "-C", bundle.parent, bundle.name], check=True)
+        laboratory.home.rename(gone)
+        moved.append(gone)
+        other = Laboratory(tmp_path / "someone-else")
+        other.evals.mkdir(parents=True)
+        other.reprokit("init", other.environment["REPROKIT_ARCHIVE"])
+        return other, packed
+
+    yield send
+    for each in moved:
+        each.rename(laboratory.home)
+
+
 def samples_of(shown: Any, task: str) -> list[Any]:
     """Read the samples of a task from a bundle that `show` showed."""
     file = Path(shown["path"]) / f"data/samples/{task}.jsonl"

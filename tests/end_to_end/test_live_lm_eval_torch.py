@@ -80,10 +80,14 @@ def test_torch_says_what_it_is_and_how_it_was_set(live):
     assert environment["other_interpreters"] == []
 
 
-def test_reproducing_it_in_an_environment_of_its_own_gives_identical_samples(live, laboratory):
-    result = json.loads(laboratory.reprokit("reproduce", live["id"], "--yes", "--allow-sdist", "--json"))
+def test_somebody_else_reproduces_it_from_the_packed_bundle_alone_with_identical_samples(live, second_machine):
+    other, packed = second_machine(live)
+
+    result = json.loads(other.reprokit("reproduce", packed, "--yes", "--allow-sdist", "--json", USER="bob"))
 
     assert result["verdict"] == "identical samples"
-    again = laboratory.shown(result["reproduced_as"])
+    assert result["deltas"] == []
+    again = other.shown(result["reproduced_as"])
     assert again["record"]["reproduces"] == live["identity"]
     assert again["record"]["environment_summary"] == live["record"]["environment_summary"]
+    assert again["record"]["sources"][0]["tree"] == live["record"]["sources"][0]["tree"]

@@ -77,6 +77,15 @@ def test_the_version_that_lmms_eval_does_not_tell_is_that_of_the_package(live):
     assert environment["modules"]["tints"].endswith("evals/tints/__init__.py"), "the plugin is no installed package"
 
 
+def test_somebody_else_reproduces_it_from_the_packed_bundle_alone_with_identical_samples(live, second_machine):
+    other, packed = second_machine(live)
+
+    result = json.loads(other.reprokit("reproduce", packed, "--yes", "--allow-sdist", "--json"))
+
+    assert result["verdict"] == "identical samples"
+    assert result["deltas"] == []
+
+
 def test_a_run_that_failed_and_exited_with_0_is_incomplete(laboratory, pictures):
     words = ("--tasks", "name_tints", "--model_args", "model_version=toy-org/tint-reader,fails_at=2")
 

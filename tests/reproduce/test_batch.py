@@ -79,7 +79,7 @@ def test_reproductions_are_not_reproduced_in_turn(reprokit, tagged):
         (("x", "--tag", "paper"), "`--label`"),
         (("x", "--again"), "`--all`"),
         (("--all", "--workspace", "w"), "for one bundle"),
-        (("x", "--repeats", "3", "--tier", "smoke"), "whole runs"),
+        (("x", "--repeats", "3", "--tier", "rescore"), "runs nothing"),
         (("x", "--map", "here=there"), "no mapping"),
         (("x", "--source", "/not/there"), "neither a folder nor"),
         (("x", "--margin", "-1"), "no margin"),

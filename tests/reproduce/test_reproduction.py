@@ -25,7 +25,7 @@ def test_the_plan_is_shown_and_nothing_runs_without_consent(reprokit, captured, 
 
     assert "evaluate.py" in refused.stderr
     assert "--yes" in refused.stderr
-    assert "my-evals (working directory) at" in plan
+    assert "my-evals (working directory" in plan
     assert reprokit.json("list") == before
 
 

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Table
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reprokit.bundle.record import Record
 from reprokit.bundle.values import Unknown
@@ -19,7 +19,6 @@ from reprokit.probes.subject.parts import is_address
 from reprokit.reproduce.inputs.asking_python import ask, needed
 from reprokit.reproduce.inputs.fetching import fetch
 from reprokit.reproduce.inputs.laying_out import lay_out_copy, lay_out_snapshot
-from reprokit.reproduce.inputs.mapping import Mapping
 from reprokit.reproduce.inputs.repositories import Loading, Repository, of_named_snapshot
 from reprokit.reproduce.inputs.whereabouts import Whereabouts
 
@@ -92,12 +91,11 @@ def variables(prepared: Prepared, found: Iterable[Whereabouts], record: Record) 
     return own | dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"), "1")
 
 
-def moved_snapshots(record: Record, workspace: Path) -> list[Mapping]:
+def moved_snapshots(record: Record) -> dict[str, PurePosixPath]:
     """Map the cached repositories that the command line names by their folder to those in the workspace."""
     named = (of_named_snapshot(each.path) for each in record.invocation.inputs)
     found = {each.repository: f"{each.kind}--{each.name.replace('/', '--')}" for each in named if each is not None}
-    hub = workspace / FOLDER / "hub"
-    return [Mapping(old=str(repository), new=str(hub / folder)) for repository, folder in found.items()]
+    return {str(repository): PurePosixPath(FOLDER, "hub", folder) for repository, folder in found.items()}
 
 
 def addresses(record: Record) -> list[str]:

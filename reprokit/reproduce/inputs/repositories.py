@@ -32,6 +32,12 @@ _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+/@=-]{0,249}")
 _SNAPSHOT = re.compile(r"cache:(?P<kind>model|dataset)s--(?P<name>[^/]+)/snapshots/(?P<commit>[0-9a-f]+)")
 _PREPARED = re.compile(r"cache:[^/]+/(?P<configuration>[^/]+)/(?P<version>[^/]+)/[^/]+")
+_HERE = ("127.", "localhost:", "[::1]:", "::1:")
+_BUILDERS = frozenset({
+    "arrow", "audiofolder", "cache", "csv", "eval", "generator", "hdf5", "imagefolder", "json", "lance", "niftifolder",
+    "pandas", "parquet", "pdffolder", "spark", "sql", "text", "videofolder", "webdataset", "xml",
+})  # fmt: skip
+"""What `datasets` calls its ways to read files of one's own."""
 _ASKED_BY = ("argv", "claim")
 _OWN_PROGRAMS = frozenset({"script", "python"})
 _LONGEST_NAME = 96
@@ -78,17 +84,28 @@ class Repository(Struct, frozen=True, kw_only=True):
 def repositories(record: Record, environment: Environment | None) -> list[Repository]:
     """List what a run loaded from a hub, each repository once for each commit.
 
-    A model that a server answered for is not among them, and neither is what lay in files of one's own.
+    A model that a server answered for is not among them, and neither is what lay in files of one's own, nor a model of
+    unknown revision when the run was watched, opened nothing of it in a cache, and asked nobody for it.
 
     Raises:
         InvalidRecordError: the record lists a file outside of its repository.
     """
     found: dict[tuple[Kind, str, str], Repository] = {}
     for each in _of_subject(record):
+        if each.kind == "model" and isinstance(each.revision, Unknown) and _met_no_hub(each, environment):
+            continue
         key = each.kind, each.name, each.revision if isinstance(each.revision, str) else ""
         found[key] = _joined(found[key], each) if key in found else each
     named = {(kind, name.lower()) for kind, name, _ in found}
     return [*found.values(), *(each for each in _opened(environment) if (each.kind, each.name.lower()) not in named)]
+
+
+def _met_no_hub(repository: Repository, environment: Environment | None) -> bool:
+    """Tell whether a run was seen to load nothing of a repository: its name is one that somebody made up."""
+    if environment is None or environment.learnt_from != "probe":
+        return False
+    asked = [host for host in (*environment.hosts, *environment.lookups) if not host.startswith(_HERE)]
+    return not asked and not any(f"/{repository.folder}/" in path for path in environment.loaded_from_cache)
 
 
 def pins(found: Iterable[Repository]) -> dict[str, str]:
@@ -126,6 +143,8 @@ def _repository(kind: Kind, part: SubjectPart, *, vague: bool) -> Iterator[Repos
     at = _SNAPSHOT.fullmatch(part.place or "")
     name = part.name if is_name(part.name) else at["name"].replace("--", "/") if at else ""
     known = is_commit(part.revision)
+    if kind == "dataset" and name in _BUILDERS:
+        return
     if not is_name(name) or is_local(part) or (vague and not known and "/" not in name):
         return
     copy = _PREPARED.fullmatch(part.place or "") if at is None and kind == "dataset" else None

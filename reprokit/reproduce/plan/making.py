@@ -20,7 +20,7 @@ from reprokit.reproduce.checkouts.planning import PlannedCheckout, planned_check
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.machine import machine_deltas, present_machine
 from reprokit.reproduce.environment.uv import has_uv
-from reprokit.reproduce.inputs import guarantees, local, repositories, whereabouts
+from reprokit.reproduce.inputs import guarantees, local, preparing, repositories, whereabouts
 from reprokit.reproduce.inputs.local import FoundInput
 from reprokit.reproduce.inputs.repositories import Repository
 from reprokit.reproduce.inputs.whereabouts import Whereabouts
@@ -71,12 +71,21 @@ def design(bundle: Bundle, terms: Terms) -> Design:
     found = repositories.repositories(rebuilt.record, bundle.environment)
     samples = _samples(bundle, terms)
     wishes = Wishes(
-        mapped={each.old: each.new for each in terms.mapped}, revisions=repositories.pins(found), samples=samples
+        mapped={each.old: each.new for each in terms.mapped},
+        moved=_moved(rebuilt.record) if "caches" not in terms.shared else {},
+        revisions=repositories.pins(found),
+        samples=samples,
     )
     again = command.plan(rebuilt.record, bundle.sources, wishes)
     caches = whereabouts.own_caches(terms.environ, terms.home)
     located = tuple(whereabouts.locate(found, caches, offline=whereabouts.is_offline(terms.environ)))
     return Design(plan=_plan(bundle, terms, rebuilt, again, located), record=rebuilt.record, again=again, found=located)
+
+
+def _moved(record: Record) -> dict[str, Place]:
+    """Say where the folders of a cache are that the command line names."""
+    moved = preparing.moved_snapshots(record)
+    return {old: Place("huggingface", "/".join(path.parts[1:])) for old, path in moved.items()}
 
 
 def _samples(bundle: Bundle, terms: Terms) -> Mapping[str, Sequence[SampleId]] | None:

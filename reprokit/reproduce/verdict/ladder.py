@@ -55,11 +55,6 @@ def at_least_equivalent(agreement: Agreement) -> bool:
     return LADDER.index(agreement) <= LADDER.index("equivalent")
 
 
-def lower(one: Agreement, other: Agreement) -> Agreement:
-    """Give the lower of two rungs."""
-    return max(one, other, key=LADDER.index)
-
-
 def agreement(difference: Difference) -> Agreed:
     """Read off a comparison how far the second run reproduces the first.
 

@@ -14,26 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import reduce
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reprokit.diff.compare import AS_USUAL, compare
-from reprokit.diff.difference import Asked, Difference, ScoreRow
+from reprokit.diff.difference import Asked, Difference
 from reprokit.diff.scores.outcome import is_beyond_chance
 from reprokit.diff.side import Side
 from reprokit.diff.verdict import alone as apart
 from reprokit.reproduce.verdict.choosing import Identifier
 from reprokit.reproduce.verdict.flips import FlipRate, flip_rates
 from reprokit.reproduce.verdict.ladder import (
+    LADDER,
     Agreed,
-    Agreement,
     agreement,
     at_least_equivalent,
     equivalent,
     inconclusive,
-    lower,
 )
 from reprokit.reproduce.verdict.pooled import Pooled
 from reprokit.reproduce.verdict.spreads import Spread, spreads
@@ -118,39 +116,31 @@ def together(pooled: Difference, alone: Sequence[Difference]) -> Agreed:
         pooled: the original and the pool, compared.
         alone: the original and each repeat, compared.
     """
-    found, each = agreement(pooled), [agreement(difference).agreement for difference in alone]
+    found, each = agreement(pooled), [agreement(difference) for difference in alone]
     if len(each) == 1:
         return found
+    differing = [row for row in pooled.scores if not row.same]
     match found.agreement:
         case "identical bytes" | "identical samples" | "identical scores":
             return _equal(pooled, alone, found, each)
         case "equivalent":
-            bearing = sum(map(at_least_equivalent, each))
-            rows = [row for row in pooled.scores if not row.same]
-            return (
-                found
-                if _enough(bearing, each, _FOR_EQUIVALENT)
-                else _doubted(pooled, rows, "equivalent", bearing, each)
-            )
+            bearing, share = _reproduced(each), _FOR_EQUIVALENT
         case "different" if _is_by_tests(pooled):
-            bearing = sum(rung in {"different", "not comparable"} for rung in each)
-            rows = [row for row in pooled.scores if row.outcome == "different"]
-            return (
-                found if _enough(bearing, each, _FOR_DIFFERENT) else _doubted(pooled, rows, "different", bearing, each)
+            bearing, share = (
+                sum(LADDER.index(one.agreement) >= LADDER.index("different") for one in each),
+                _FOR_DIFFERENT,
             )
+            differing = [row for row in differing if row.outcome == "different"]
         case _:
             return found
+    if bearing >= share * len(each):
+        return found
+    claimed = f"on average over {len(each)} repeats they are *{found.agreement}*"
+    return inconclusive(pooled, differing, f"{claimed}, but only {bearing} of them by themselves")
 
 
-def _enough(bearing: int, each: Sequence[Agreement], share: Fraction) -> bool:
-    return bearing >= share * len(each)
-
-
-def _doubted(
-    pooled: Difference, rows: Iterable[ScoreRow], claimed: Agreement, bearing: int, each: Sequence[Agreement]
-) -> Agreed:
-    reason = f"on average over {len(each)} repeats they are *{claimed}*, but only {bearing} of them by themselves"
-    return inconclusive(pooled, rows, reason)
+def _reproduced(each: Sequence[Agreed]) -> int:
+    return sum(at_least_equivalent(one.agreement) for one in each)
 
 
 def _is_by_tests(pooled: Difference) -> bool:
@@ -161,15 +151,17 @@ def _is_by_tests(pooled: Difference) -> bool:
     return bool(tested) and not untested and not any(map(apart, pooled.samples))
 
 
-def _equal(pooled: Difference, alone: Sequence[Difference], found: Agreed, each: Sequence[Agreement]) -> Agreed:
+def _equal(pooled: Difference, alone: Sequence[Difference], found: Agreed, each: Sequence[Agreed]) -> Agreed:
     """Judge a pool whose scores are the original's: in each repeat, or only on average."""
-    if reduce(lower, each, found.agreement) == found.agreement:
+    lowest = max(each, key=lambda one: LADDER.index(one.agreement))
+    if LADDER.index(lowest.agreement) <= LADDER.index(found.agreement):
         return found
     moved = {(row.task, row.metric, row.filter) for difference in alone for row in difference.scores if not row.same}
     rows = [row for row in pooled.scores if (row.task, row.metric, row.filter) in moved]
-    others = sum(not at_least_equivalent(rung) for rung in each)
+    if not rows:
+        return lowest
     reason = f"all scores are equal on average over {len(each)} repeats, and not in each of them"
     within = all(row.inference and row.inference.equivalence and row.inference.equivalence.equivalent for row in rows)
-    if rows and within and _enough(len(each) - others, each, _FOR_EQUIVALENT):
+    if within and _reproduced(each) >= _FOR_EQUIVALENT * len(each):
         return equivalent(rows, reason)
     return inconclusive(pooled, rows, reason)

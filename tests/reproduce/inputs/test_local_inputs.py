@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import PurePosixPath
 
 import msgspec
 import pytest
@@ -192,15 +193,14 @@ def test_data_files_are_looked_for_where_the_task_did(run_with, recorded, tmp_pa
     ]
 
 
-def test_a_snapshot_of_a_cache_that_the_command_names_lies_in_the_workspace(run_with, recorded, tmp_path):
+def test_a_snapshot_of_a_cache_that_the_command_names_lies_in_the_workspace(run_with, recorded):
     folder = f"/home/ada/.cache/huggingface/hub/models--org--tiny/snapshots/{'a' * 40}"
     part = recorded.part(folder, place=f"cache:models--org--tiny/snapshots/{'a' * 40}")
     record = run_with(named(folder, kind="folder"), models=[part])
 
-    (moved,) = moved_snapshots(record, tmp_path)
-
-    hub = f"{tmp_path}/huggingface/hub"
-    assert mapped(folder, [moved]) == f"{hub}/models--org--tiny/snapshots/{'a' * 40}"
+    assert moved_snapshots(record) == {
+        "/home/ada/.cache/huggingface/hub/models--org--tiny": PurePosixPath("huggingface/hub/models--org--tiny")
+    }
     assert local_inputs(record, []) == []
     assert [each.name for each in repositories(record, None)] == ["org/tiny"]
 

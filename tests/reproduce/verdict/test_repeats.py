@@ -272,6 +272,15 @@ def original_again(run):
     return dataclasses.replace(run, identity="sha256:" + "e" * 64)
 
 
+def test_a_task_that_only_one_repeat_has_more_is_not_passed_over(make):
+    original = make.marks(toy=[1, 0])
+
+    found = repeated(original, [original_again(original), make.marks(toy=[1, 0], more=[1, 0])])
+
+    assert found.agreed == found.repeats[1].agreed
+    assert found.agreed.agreement == "not comparable"
+
+
 def test_fewer_samples_in_one_repeat_that_saved_none_are_a_difference(make):
     def run(n):
         return make.run({}, metrics=[Metric(task="toy", metric="acc", value=0.5, stderr=0.1, n=n)])
