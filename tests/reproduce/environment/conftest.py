@@ -26,47 +26,13 @@ from reprokit.probes import packages
 
 PYTHON = ".".join(map(str, sys.version_info[:3]))
 
-BACKEND = '''\
-"""Builds its project without anything else."""
-import pathlib, zipfile
-
-
-def _wheel(folder, files):
-    name = "mine-0.1-py3-none-any.whl"
-    with zipfile.ZipFile(pathlib.Path(folder) / name, "w") as wheel:
-        for path, text in files.items():
-            wheel.writestr(path, text)
-        wheel.writestr("mine-0.1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: mine\\nVersion: 0.1\\n")
-        wheel.writestr("mine-0.1.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr("mine-0.1.dist-info/RECORD", "")
-    return name
-
-
-def build_editable(folder, config_settings=None, metadata_directory=None):
-    return _wheel(folder, {"mine.pth": str(pathlib.Path.cwd())})
-
-
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    return _wheel(folder, {"mine.py": pathlib.Path("mine.py").read_text()})
-'''
-
-
-def project(folder: Path, *, requires: str = "[]", more: str = "", backend: str = BACKEND) -> Path:
-    """Make a project `mine` of one module, which builds itself."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mine.py").write_text("HERE = __file__\n")
-    (folder / "backend.py").write_text(backend)
-    (folder / "pyproject.toml").write_text(
-        f'[build-system]\nrequires = {requires}\nbuild-backend = "backend"\nbackend-path = ["."]\n{more}'
-    )
-    return folder
-
 
 @dataclass(frozen=True)
 class Shelf:
     """A folder of packages of one module each."""
 
     folder: Path
+    backend: str
 
     def wheel(self, name: str, version: str = "1.0", tag: str = "py3-none-any") -> str:
         """Add a wheel; returns its digest."""
@@ -90,7 +56,7 @@ class Shelf:
     def source(self, name: str, version: str = "1.0") -> None:
         """Add a package of which there is only source; whoever builds it leaves a trace."""
         self.folder.mkdir(exist_ok=True)
-        backend = f"import pathlib\npathlib.Path({str(self.folder / 'built')!r}).touch()\n" + BACKEND
+        backend = f"import pathlib\npathlib.Path({str(self.folder / 'built')!r}).touch()\n" + self.backend
         files = {
             "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
             "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
@@ -112,10 +78,10 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def shelf(tmp_path: Path, backend: str) -> Shelf:
     """Give an empty shelf."""
     (tmp_path / "shelf").mkdir()
-    return Shelf(tmp_path / "shelf")
+    return Shelf(tmp_path / "shelf", backend)
 
 
 @pytest.fixture
@@ -137,12 +103,6 @@ def environ(shelf: Shelf, tmp_path: Path) -> dict[str, str]:
 def python() -> str:
     """Give the version of this test's Python."""
     return PYTHON
-
-
-@pytest.fixture
-def make_project() -> Callable[..., Path]:
-    """Give a function that makes a project `mine`."""
-    return project
 
 
 def an_environment(*packages: Package | str, version: str = PYTHON, implementation: str = "cpython") -> Environment:
