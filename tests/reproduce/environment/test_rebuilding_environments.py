@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,7 +197,7 @@ def test_an_editable_install_comes_back_from_its_checkout(rebuilt, shelf, worksp
 
 
 def test_a_checkout_names_no_index_of_its_own(rebuilt, shelf, workspace, tmp_path, make_project, environment_of):
-    elsewhere = type(shelf)(tmp_path / "elsewhere")
+    elsewhere = replace(shelf, folder=tmp_path / "elsewhere")
     elsewhere.wheel("builder", "6.6")
     shelf.wheel("builder")
     more = (
@@ -314,7 +315,7 @@ def test_the_run_without_a_recorded_python_cannot_be_rebuilt(workspace, environ)
 def test_an_environment_is_rebuilt_from_vendored_wheels_without_any_index(
     rebuilt, shelf, tmp_path, workspace, make_project, environment_of
 ):
-    carried = type(shelf)(tmp_path / "carried, [all]")
+    carried = replace(shelf, folder=tmp_path / "carried, [all]")
     for name in ("alpha", "builder"):
         carried.wheel(name)
     checkout = make_project(workspace / "source", requires='["builder"]')
@@ -331,7 +332,7 @@ def test_an_environment_is_rebuilt_from_vendored_wheels_without_any_index(
 
 
 def test_what_the_vendored_wheels_lack_comes_from_the_index(rebuilt, shelf, tmp_path, workspace, environment_of):
-    carried = type(shelf)(tmp_path / "carried")
+    carried = replace(shelf, folder=tmp_path / "carried")
     carried.wheel("alpha")
     shelf.wheel("beta")
 
@@ -339,7 +340,7 @@ def test_what_the_vendored_wheels_lack_comes_from_the_index(rebuilt, shelf, tmp_
 
 
 def test_what_is_in_no_place_is_named_beside_vendored_wheels(rebuilt, shelf, tmp_path, environment_of):
-    carried = type(shelf)(tmp_path / "carried")
+    carried = replace(shelf, folder=tmp_path / "carried")
     carried.wheel("alpha")
 
     with pytest.raises(InputMissingError, match=r"`beta==1\.0`: no index knows it") as caught:
