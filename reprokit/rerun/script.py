@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from reprokit import git_address
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Record
 from reprokit.bundle.source import Source
@@ -18,6 +19,7 @@ from reprokit.rerun.values import Rerun
 from reprokit.rerun.wanted import Editable, FromGit, Unobtainable, from_elsewhere
 from reprokit.sources import layout
 from reprokit.sources.layout import places
+from reprokit.sources.rebuilding import refuse_malformed
 
 _HEAD = """\
 #!/usr/bin/env bash
@@ -59,7 +61,7 @@ fetch() { git_plain fetch -q -- "$1" "+refs/heads/*:refs/remotes/origin/*" "+ref
 checkout() {
   folder="$workspace/$1"
   mkdir -p "$folder"
-  git_plain init -q
+  if [ ${#3} = 64 ]; then git_plain init -q --object-format=sha256; else git_plain init -q; fi
   if [ -n "$4" ]; then
     [ -z "$6" ] || git_plain bundle unbundle "$here/$6" > /dev/null 2>&1 || true
     for origin in "${ORIGIN:+$ORIGIN/$2}" "${ORIGIN:-}" "$7"; do
@@ -111,19 +113,24 @@ def _sources(sources: Sequence[Source], main: str | None) -> str:
     # A submodule lies inside its parent, which has to be there before it.
     for source in sorted(sources, key=lambda each: len(laid[each.name].parts)):
         lines += _checkout(source, str(laid[source.name]))
+        lines += _submodules(source, str(laid[source.name]), set(map(str, laid.values())))
     return "\n".join(lines) + "\n"
 
 
 def _checkout(source: Source, folder: str) -> Iterator[str]:
-    # A remote that is a folder of the original machine is no use to others.
-    address = next((each for each in source.remotes.values() if ":" in each and not each.startswith("file:")), "")
+    address = next((each for each in source.remotes.values() if git_address.transport(each) is not None), "")
     words = (folder, source.name, source.tree, source.commit, source.patch, source.git_bundle, address)
     yield f"checkout {' '.join(shlex.quote(each or '') for each in words)}"
+
+
+def _submodules(source: Source, folder: str, recorded: Collection[str]) -> Iterator[str]:
+    """Fetch the submodules that were checked out and of which nothing but the commit was recorded."""
     for path in source.submodules:
+        if path in source.submodules_empty or f"{folder}/{path}" in recorded:
+            continue
         yield (
-            f'[ -e "$workspace/"{shlex.quote(f"{folder}/{path}")}/.git ] || '
             f"git_plain submodule -q update --init --checkout -- {shlex.quote(path)} || "
-            f"echo {shlex.quote(f'reproduce.sh: the submodule {path} is missing')} >&2"
+            f"echo {shlex.quote(f'reproduce.sh: the submodule {path} of {folder} is missing')} >&2"
         )
 
 
@@ -196,6 +203,8 @@ def text(record: Record, environment: Environment, sources: Sequence[Source], *,
     It looks for the bundle's files beside itself, or in the folder `payload`.
     """
     try:
+        for source in sources:
+            refuse_malformed(source)
         again = command.plan(record, sources)
     except InvalidRecordError as error:
         again = Rerun(obstacles=(error.message,))

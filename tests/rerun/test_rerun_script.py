@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import msgspec
+import pytest
 
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Variable
@@ -37,16 +38,20 @@ def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
             changed.invocation,
             argv=["true", hostile, ["k=", SecretSlot(secret="A;touch owned")]],
             program_in="system",
-            source=hostile,
+            source="evals",
             environment_variables=[Variable(name="GOOD", value=hostile)],
             directory_in_source=".",
         ),
     )
     environment = Environment(learnt_from="nothing", packages=Unknown(unknown=hostile))
-    source = a_source(name=hostile, commit=None, tree=hostile, remotes={"origin": hostile})
+    source = a_source(
+        name="evals", remotes={"origin": f"https://host.invalid/{hostile}"}, patch=hostile,
+        git_bundle=hostile, dirty=True,
+    )  # fmt: skip
     written = tmp_path / "s.sh"
     written.write_text(script.text(changed, environment, [source], payload=hostile))
 
+    assert "\ncheckout source " in written.read_text()
     subprocess.run(
         ["bash", written, tmp_path / "w"],
         cwd=tmp_path,
@@ -57,3 +62,31 @@ def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
 
     assert not list(tmp_path.rglob("owned"))
     assert subprocess.run(["bash", "-n", written], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"commit": "--orphan=x"},
+        {"tree": "$(touch owned)"},
+        {"name": "../evals"},
+        {"submodules": {"../../outside": "a" * 40}},
+    ],
+)
+def test_no_script_is_written_for_a_checkout_that_is_none(record, changes):
+    environment = Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
+
+    text = script.text(record(), environment, [a_source(**changes)])
+
+    assert "cannot run it again" in text
+    assert "checkout " not in text
+
+
+def test_a_remote_that_must_not_be_fetched_from_is_not_in_the_script(record):
+    environment = Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
+    remotes = {"a": "ext::sh -c touch% owned", "b": "--upload-pack=touch owned", "c": "https://host.invalid/evals.git"}
+
+    text = script.text(record(), environment, [a_source(remotes=remotes)])
+
+    assert "owned" not in text
+    assert "https://host.invalid/evals.git" in text
