@@ -16,6 +16,8 @@ from reprokit.reproduce.verdict.flips import FlipRate
 from reprokit.reproduce.verdict.spreads import Spread
 
 _NAMED = 5
+_DELTAS = 12
+_WIDTH = 11
 
 
 def show(result: Reproduction) -> None:
@@ -30,54 +32,60 @@ def show(result: Reproduction) -> None:
 
 def _lines(result: Reproduction) -> Iterator[str]:
     yield f"{result.verdict}: {result.reason}"
-    yield f"  original    {result.original}"
+    for title, text in _facts(result):
+        yield f"  {title:<{_WIDTH}} {text}"
+
+
+def _facts(result: Reproduction) -> Iterator[tuple[str, str]]:
+    yield "original", result.original
     for run in result.runs:
-        told = f", {run.verdict}" if len(result.runs) > 1 else ""
-        yield f"  reproduced  {run.bundle}{told}"
-    yield from map(_of_spread, result.spreads)
-    yield from map(_of_flips, result.flips)
+        yield "reproduced", run.bundle + (f", {run.verdict}" if len(result.runs) > 1 else "")
+    yield from (("repeats", _of_spread(spread)) for spread in result.spreads)
+    yield from (("flips", _of_flips(rate)) for rate in result.flips)
     if result.rescored is not None:
         yield from _of_scores(result.rescored)
-    for delta in result.deltas:
-        yield f"  delta       {delta_line(delta)}"
-    for each in result.left_out:
-        yield f"  left out    {each.task} {each.metric}: {each.reason}"
-    for doubt in result.not_guaranteed:
-        yield f"  not certain {doubt}"
-    for remark in result.remarks:
-        yield f"  remark      {remark}"
+    yield from (("left out", f"{each.task} {each.metric}: {each.reason}") for each in result.left_out)
+    yield from _reservations(result)
+
+
+def _reservations(result: Reproduction) -> Iterator[tuple[str, str]]:
+    yield from (("delta", delta_line(delta)) for delta in result.deltas[:_DELTAS])
+    if len(result.deltas) > _DELTAS:
+        yield "delta", f"… {len(result.deltas) - _DELTAS} more, `--json` lists them"
+    yield from (("not certain", doubt) for doubt in result.not_guaranteed)
+    yield from (("remark", remark) for remark in result.remarks)
     if result.hint is not None:
-        yield f"  hint        {result.hint}"
+        yield "hint", result.hint
 
 
 def _of_spread(spread: Spread) -> str:
     name = _named(spread.task, spread.metric, spread.filter)
     if spread.mean is None or spread.smallest is None or spread.largest is None:
-        return f"  repeats     {name}: not all have a number"
+        return f"{name}: not all have a number"
     place = {True: "within", False: "outside of", None: "beside"}[spread.within]
     original = "no number" if spread.original is None else score(spread.original)
     told = f"mean {score(spread.mean)}, {score(spread.smallest)} to {score(spread.largest)}"
-    return f"  repeats     {name}: {told}; the original, {original}, is {place} that"
+    return f"{name}: {told}; the original, {original}, is {place} that"
 
 
 def _of_flips(rate: FlipRate) -> str:
     name = f"{rate.task} {rate.metric or 'responses'}" + (f" ({rate.filter})" if rate.filter else "")
     between = "unknown" if rate.between is None else f"{rate.between:.1%}"
     original = "unknown" if rate.from_original is None else f"{rate.from_original:.1%}"
-    return f"  flips       {name}: {between} of {rate.samples} samples between repeats, {original} from the original"
+    return f"{name}: {between} of {rate.samples} samples between repeats, {original} from the original"
 
 
-def _of_scores(rescored: Rescored) -> Iterator[str]:
+def _of_scores(rescored: Rescored) -> Iterator[tuple[str, str]]:
     for row in rescored.rows:
         name = _named(row.task, row.metric, row.filter)
         if row.recomputed is None:
-            yield f"  cannot      {name}: {row.reason}"
+            yield "cannot", f"{name}: {row.reason}"
         else:
             sign = {True: "=", False: "differs from", None: "beside"}[row.same]
             told = f"{score(row.recomputed)} {sign} {score(row.reported)}, from the {row.how}"
-            yield f"  rescored    {name}: {told}" + (f" ({row.reason})" if row.reason else "")
+            yield "rescored", f"{name}: {told}" + (f" ({row.reason})" if row.reason else "")
     for sample in rescored.changed[:_NAMED]:
-        yield f"  changed     {sample.task} sample {sample.id}: {sample.what} {sample.recorded} → {sample.recomputed}"
+        yield "changed", f"{sample.task} sample {sample.id}: {sample.what} {sample.recorded} → {sample.recomputed}"
 
 
 def _named(task: str, metric: str, name: str | None) -> str:

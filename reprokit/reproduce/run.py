@@ -12,6 +12,7 @@ from reprokit.archive.ledger import Event
 from reprokit.archive.location import Archive
 from reprokit.archive.notes import note
 from reprokit.bundle.reading import Bundle
+from reprokit.reproduce.environment.present import present_deltas
 from reprokit.reproduce.plan.making import Design
 from reprokit.reproduce.proof import require_intact, require_possible
 from reprokit.reproduce.rescoring.rescoring import rescore
@@ -65,6 +66,8 @@ def run_again(bundle: Bundle, design: Design, archive: Archive, terms: Terms, wo
         made.append(run(bundle, design.record, stage, terms, archive))
     result = _judged(bundle, design, made, terms)
     deltas = [*design.plan.machine, *stage.deltas]
+    if design.plan.environment.mode == "current":
+        deltas += present_deltas(bundle.environment, made[0].environment)
     return replace(result, deltas=deltas, not_guaranteed=[*design.plan.not_guaranteed, *stage.doubts])
 
 
