@@ -79,6 +79,12 @@ class EvaluationFailedError(ReprokitError):
     exit_code = ExitCode.EVALUATION_FAILED
 
 
+class StoppedError(ReprokitError):
+    """Somebody asked for the end before there was one."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class InputMissingError(ReprokitError):
     """Something that the run needs is not to be had here."""
 

@@ -158,9 +158,13 @@ def prepare(request: Request, find_archive: Callable[[], Archive]) -> Prepared:
         root=root,
         inputs=inputs,
         findings=findings,
-        secrets=secrets.with_argv(secrets.collect(request.environment, request.home), request.argv),
+        secrets=secrets.with_argv(_known(request), request.argv),
         wanted=_wanted(request, archive),
     )
+
+
+def _known(request: Request) -> Secrets:
+    return secrets.with_values(secrets.collect(request.environment, request.home), request.given)
 
 
 def _wanted(request: Request, archive: Archive) -> Wanted | None:

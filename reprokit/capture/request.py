@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reprokit.archive.publication import Publication
@@ -20,9 +20,10 @@ class Request:
 
     `environment` and `home` are the caller's, `results` and `samples` name the files of a script and `fields` the keys
     of its samples, `harness` an adapter by name; `reproduces` is the identity of the bundle that this run reproduces.
-    With `private`, samples are kept as digests only. With `defer`, the bundle is published and left for another process
-    to register. `mirror` names the mirror that the bundle is to be copied to. With `wheels`, those of the environment
-    go into the bundle.
+    `given` are secrets that the caller put into the command or its variables, by name: wherever they turn up, they are
+    kept out. With `private`, samples are kept as digests only. With `defer`, the bundle is published and left for
+    another process to register. `mirror` names the mirror that the bundle is to be copied to. With `wheels`, those of
+    the environment go into the bundle.
     """
 
     argv: tuple[str, ...]
@@ -35,6 +36,7 @@ class Request:
     samples: tuple[Path, ...] = ()
     fields: Fields = STANDARD
     reproduces: str | None = None
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
     private: bool = False
     defer: bool = False
     mirror: str | None = None

@@ -26,7 +26,7 @@ from reprokit.cli.messages import explain_failure, say, visible
 from reprokit.cli.options import find_archive, find_archive_if_any, print_json, table
 from reprokit.cli.reproduction_shown import show
 from reprokit.diff.difference import Asked
-from reprokit.errors import ExitCode, NotFoundError, ReprokitError, UsageError
+from reprokit.errors import ExitCode, NotFoundError, ReprokitError, StoppedError, UsageError
 from reprokit.reproduce import batch
 from reprokit.reproduce.batch import Attempt, Attempts
 from reprokit.reproduce.checkouts.origins import parse as parse_origins
@@ -141,9 +141,7 @@ def reproduce_all(call: Call, *, tags: Sequence[str], again: bool) -> int:
     chosen = batch.candidates(archive, tags)
     if call.only_plan:
         return max((print_plan(each, call) for each in chosen), default=ExitCode.FINE)
-    question = [*sorted(tags), "", call.terms.tier, call.terms.mode, str(call.terms.seed)]
-    question += [str(call.terms.samples), str(call.terms.repeats)]
-    going = batch.open_batch(archive, question, afresh=again)
+    going = batch.open_batch(archive, [*sorted(tags), "", *_manner(call.terms)], afresh=again)
     if going.earlier:
         say(f"reprokit: {going.earlier} of {len(chosen)} were done before; `--again` begins anew")
     for bundle_id in chosen:
@@ -159,9 +157,21 @@ def reproduce_all(call: Call, *, tags: Sequence[str], again: bool) -> int:
     return batch.exit_code(attempts)
 
 
+def _manner(terms: Terms) -> list[str]:
+    """Tell one way to reproduce from another; a batch that was begun in another way is another one."""
+    named = {name: sorted(map(str, places)) for name, places in terms.origins.named.items()}
+    parts = (
+        terms.tier, terms.mode, terms.samples, terms.seed, terms.repeats, terms.asked, terms.allowed, terms.mapped,
+        sorted(terms.shared), sorted(terms.without), terms.label, sorted(named.items()), terms.origins.others,
+    )  # fmt: skip
+    return list(map(repr, parts))
+
+
 def _attempt(bundle_id: str, call: Call) -> Attempt:
     try:
         result = _reproduce(_find(bundle_id, call), call)
+    except StoppedError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one bundle, the others are reproduced
         reason = error.message if isinstance(error, ReprokitError) else f"a bug in reprokit: {type(error).__name__}"
         return Attempt(bundle=bundle_id, exit_code=explain_failure(error), reason=reason)
@@ -171,6 +181,8 @@ def _attempt(bundle_id: str, call: Call) -> Attempt:
         verdict=result.verdict,
         reason=result.reason,
         reproduced_as=result.reproduced_as,
+        deltas=len(result.deltas),
+        doubts=len(result.not_guaranteed),
     )
 
 
@@ -178,9 +190,16 @@ def _show_attempts(attempts: list[Attempt]) -> None:
     if not attempts:
         say("reprokit: there is no such bundle")
         return
-    rows: list[tuple[str, ...]] = [("bundle", "verdict", "reproduced as", "reason")]
+    rows: list[tuple[str, ...]] = [("bundle", "verdict", "deltas", "doubts", "reproduced as", "reason")]
     rows += [
-        (each.bundle, each.verdict or f"failed ({each.exit_code})", each.reproduced_as or "-", visible(each.reason))
+        (
+            each.bundle,
+            each.verdict or f"failed ({each.exit_code})",
+            str(each.deltas),
+            str(each.doubts),
+            each.reproduced_as or "-",
+            visible(each.reason),
+        )
         for each in attempts
     ]
     for line in table(rows):

@@ -29,6 +29,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
     verdict: Annotated[str | None, Meta(description="null when it did not come to one")] = None
     reason: str
     reproduced_as: Annotated[str | None, Meta(description="bundle id of the new run, if there is one")] = None
+    deltas: Annotated[int, Meta(description="how much was not as recorded")] = 0
+    doubts: Annotated[int, Meta(description="how much nobody can promise to have been the same")] = 0
 
 
 class Attempts(Struct, frozen=True, kw_only=True):
@@ -83,7 +85,8 @@ def open_batch(archive: Archive, question: Sequence[str], *, afresh: bool) -> Ba
     place = archive.private / "reproducing" / f"{digest}.jsonl"
     batch = Batch(archive=archive, place=place)
     if not afresh:
-        batch.attempts = {each.bundle: each for each in _read(place)}
+        # What came to no verdict is tried again: what was in the way may be mended.
+        batch.attempts = {each.bundle: each for each in _read(place) if each.verdict is not None}
         batch.earlier = len(batch.attempts)
     return batch
 
@@ -101,5 +104,7 @@ def _read(place: Path) -> Iterator[Attempt]:
 
 
 def exit_code(attempts: Sequence[Attempt]) -> ExitCode:
-    """Give the exit code of a batch: 0 only when every bundle came out at least equivalent."""
+    """Give the exit code of a batch: 0 only when every bundle came out at least equivalent, and there is one."""
+    if not attempts:
+        return ExitCode.NOT_FOUND
     return ExitCode.FINE if all(each.exit_code == ExitCode.FINE for each in attempts) else ExitCode.DIFFERENCES

@@ -12,9 +12,10 @@ from reprokit.archive.ledger import Event
 from reprokit.archive.location import Archive
 from reprokit.archive.notes import note
 from reprokit.bundle.reading import Bundle
-from reprokit.reproduce.environment.present import present_deltas
+from reprokit.reproduce.deviations import all_deltas, doubts_of
 from reprokit.reproduce.plan.making import Design
 from reprokit.reproduce.proof import require_intact, require_possible
+from reprokit.reproduce.repeating import Repeating
 from reprokit.reproduce.rescoring.rescoring import rescore
 from reprokit.reproduce.result import NewRun, Reproduction
 from reprokit.reproduce.running import run
@@ -57,18 +58,22 @@ def run_again(bundle: Bundle, design: Design, archive: Archive, terms: Terms, wo
     require_margins(bundle, terms.asked)
     place = new_workspace(workspace)
     stage = set_up(bundle, design, terms, place)
+    again = Repeating(place) if terms.repeats > 1 else None
     made: list[Bundle] = []
+    remarks: list[str] = []
     for number in range(terms.repeats):
-        if number:
-            # What an earlier repeat wrote is kept, and no repeat finds it.
-            place.outputs.rename(place.root / f"outputs-{number}")
-            place.outputs.mkdir()
-        made.append(run(bundle, design.record, stage, terms, archive))
+        if number and again is not None:
+            again.renew()
+        new, told = run(bundle, design.record, stage, terms, archive)
+        made.append(new)
+        remarks += told
     result = _judged(bundle, design, made, terms)
-    deltas = [*design.plan.machine, *stage.deltas]
-    if design.plan.environment.mode == "current":
-        deltas += present_deltas(bundle.environment, made[0].environment)
-    return replace(result, deltas=deltas, not_guaranteed=[*design.plan.not_guaranteed, *stage.doubts])
+    return replace(
+        result,
+        deltas=all_deltas(stage.deltas, result.difference, design.plan),
+        not_guaranteed=[*doubts_of(design.plan), *stage.doubts],
+        remarks=remarks,
+    )
 
 
 def _judged(bundle: Bundle, design: Design, made: Sequence[Bundle], terms: Terms) -> Reproduction:
@@ -118,6 +123,7 @@ def noted(archive: Archive, bundle: Bundle, result: Reproduction) -> Reproductio
         "reason": result.reason,
         "as": result.reproduced_as,
         "deltas": [f"{each.what}: {each.recorded} → {each.here}" for each in result.deltas],
+        "doubts": list(result.not_guaranteed),
     }
     event = Event(
         event="reproduced",

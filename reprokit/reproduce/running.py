@@ -13,20 +13,23 @@ from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.bundle.record import Record
 from reprokit.capture.live import capture_command
 from reprokit.capture.request import Outcome, Request
-from reprokit.errors import CaptureError, EvaluationFailedError
+from reprokit.capture.running import stopping
+from reprokit.errors import CaptureError, EvaluationFailedError, StoppedError
 from reprokit.harnesses.script_fields import MEMBERS, choose
 from reprokit.reproduce.setting_up import Stage
+from reprokit.reproduce.siblings import the_original_s
 from reprokit.reproduce.terms import Terms
 from reprokit.reproduce.workspace import Workspace
 from reprokit.rerun import redirection
 
 
-def run(bundle: Bundle, record: Record, stage: Stage, terms: Terms, archive: Archive) -> Bundle:
-    """Run the command of a stage to its end and capture it; gives the new bundle.
+def run(bundle: Bundle, record: Record, stage: Stage, terms: Terms, archive: Archive) -> tuple[Bundle, list[str]]:
+    """Run the command of a stage to its end and capture it; gives the new bundle, and what is to be said of it.
 
     Raises:
         EvaluationFailedError: the evaluation failed.
         CaptureError: the new run could not be captured.
+        StoppedError: the run, or this program, was asked to stop.
     """
     with talk_on_stderr():
         outcome = capture_command(_request(bundle, record, stage, terms), lambda: archive)
@@ -75,27 +78,28 @@ def _request(bundle: Bundle, record: Record, stage: Stage, terms: Terms) -> Requ
         fields=choose({member: keys for member, keys in record.harness.fields.items() if member in MEMBERS}),
         private=record.samples == "digest",
         reproduces=bundle.identity,
+        given=stage.secrets,
     )
 
 
-def _reproduced(outcome: Outcome, original: Bundle) -> Bundle:
-    """Open what the re-run became: of several evaluations that one command started, the one most like the original."""
+def _reproduced(outcome: Outcome, original: Bundle) -> tuple[Bundle, list[str]]:
+    """Open what the re-run became; of several evaluations that one command started, the one that is the original's.
+
+    Gives also what is to be said of the choice.
+    """
     if outcome.failure is not None:
         raise CaptureError(
             f"the evaluation ran again, but could not be captured: {outcome.failure}"
         ) from outcome.failure
-    new = max((open_bundle(each.path) for each in outcome.published), key=lambda each: _likeness(each, original))
+    every = [open_bundle(each.path) for each in outcome.published]
+    if stopping.was_stopped(outcome.ended):
+        raise StoppedError(
+            "the reproduction was stopped", hint=f"what it had done is kept as `{every[0].info.bundle_id}`"
+        )
     if outcome.ended.exit_code != 0:
         how = f"signal {outcome.ended.signal}" if outcome.ended.signal else f"exit status {outcome.ended.exit_code}"
         raise EvaluationFailedError(
             f"the evaluation ended with {how}",
-            hint=f"`reprokit show {new.info.bundle_id}` and its `process/stderr.log`",
+            hint=f"`reprokit show {every[0].info.bundle_id}` and its `process/stderr.log`",
         )
-    return new
-
-
-def _likeness(one: Bundle, other: Bundle) -> int:
-    """Count the tasks and models that two runs have in common."""
-    tasks = {task.name for task in one.results.tasks} & {task.name for task in other.results.tasks}
-    models = {part.name for part in one.record.subject.models} & {part.name for part in other.record.subject.models}
-    return len(tasks) + len(models)
+    return the_original_s(every, original)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reprokit.bundle.reading import Bundle
@@ -36,6 +36,7 @@ class Stage:
     argv: tuple[str, ...]
     directory: Path
     variables: Mapping[str, str]
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     deltas: tuple[Delta, ...] = ()
     doubts: tuple[str, ...] = ()
 
@@ -64,8 +65,8 @@ def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -
         deltas += made.deltas
     doubts: tuple[str, ...] = ()
     values = machine_variables(terms.environ)
-    values |= home_variables(workspace.root, terms.environ, terms.shared, current=not rebuilt)
     values |= _recorded(design.again, workspace, terms)
+    values |= home_variables(workspace.root, terms.environ, terms.shared, current=not rebuilt)
     if "caches" not in terms.shared:
         prepared = _prepared(design, workspace, terms, rebuilt=rebuilt)
         values |= hub_variables(prepared, design.found, design.record)
@@ -75,6 +76,7 @@ def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -
         argv=_command(design.again, workspace, terms, rebuilt=rebuilt),
         directory=directory,
         variables=values | activated(terms.environ, workspace.environment if rebuilt else None),
+        secrets=_used(design.again, terms),
         deltas=tuple(deltas),
         doubts=tuple(f"the run could ask the hub: {each}" for each in doubts),
     )
@@ -97,6 +99,12 @@ def _require_inputs(record: Record, directory: Path) -> None:
                 f"`{each.path}` was there when the run began, but is neither in its commit nor in its patch",
                 hint="was it ignored by git, or too large? `left_out` in the bundle's `source/` says so",
             )
+
+
+def _used(again: Rerun, terms: Terms) -> dict[str, str]:
+    """Give the secrets that go into the command or its variables, by the names of their slots."""
+    every = {**terms.environ, **terms.secrets}
+    return {name: every[name] for name in (*again.secrets, *again.wished) if every.get(name)}
 
 
 def _recorded(again: Rerun, workspace: Workspace, terms: Terms) -> dict[str, str]:

@@ -7,16 +7,21 @@ from dataclasses import replace
 from reprokit.bundle.record import Record
 from reprokit.bundle.values import Unknown
 from reprokit.harnesses import table
+from reprokit.harnesses.interface import Harness
+from reprokit.rerun import redirection
 from reprokit.rerun.parts import opaque
 from reprokit.rerun.values import Rerun, Wishes
 
 
 def adapted(again: Rerun, record: Record, wishes: Wishes) -> Rerun:
     """Let the adapter of the harness change a command that is about to be run again."""
-    harness = table.by_name(record.harness.name)
+    harness = harness_of(again, record)
     if harness is None:
         return again
-    words = opaque(again.argv)
+    redirected = list(again.argv)
+    for at, argument in redirection.missed(redirected, harness, opaque(redirected).words):
+        redirected[at] = argument
+    words = opaque(redirected)
     local = harness.local(words.words)
     pinned = harness.pinned(local.argv, wishes.revisions)
     argv, subset, obstacles = pinned.argv, None, list(again.obstacles)
@@ -26,14 +31,17 @@ def adapted(again: Rerun, record: Record, wishes: Wishes) -> Rerun:
             obstacles.append(f"a choice of samples cannot be evaluated: {told.unknown}")
         else:
             argv, subset = told.argv, told
-    unseen = [f"`{each}`, which the command reads, may ask for outputs or uploads elsewhere" for each in local.unseen]
-    elsewhere = bool(unseen) and not any(each.argument is not None for each in record.invocation.outputs)
     return replace(
         again,
         argv=words.parts(argv),
         left_out=local.dropped,
+        settings=tuple(words.parts(local.unseen)),
         pinned=pinned.names,
         subset=subset,
-        doubts=() if elsewhere else tuple(unseen),
-        obstacles=(*obstacles, *(unseen if elsewhere else ())),
+        obstacles=tuple(obstacles),
     )
+
+
+def harness_of(again: Rerun, record: Record) -> Harness | None:
+    """Find the adapter for a command: that of the harness which the command line runs, whatever the record calls it."""
+    return table.by_argv(opaque(again.argv).words) or table.by_name(record.harness.name)

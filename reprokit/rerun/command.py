@@ -14,15 +14,23 @@ from reprokit.bundle import paths
 from reprokit.bundle.record import Invocation, Record
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import Argument, SecretSlot, Unknown
+from reprokit.harnesses.table import HARNESSES
+from reprokit.probes.variables import matters
 from reprokit.rerun import redirection
-from reprokit.rerun.adapting import adapted
+from reprokit.rerun.adapting import adapted, harness_of
 from reprokit.rerun.left_behind import absolute, left_behind
 from reprokit.rerun.parts import Parts, Place
-from reprokit.rerun.relocation import Relocation, is_moved, list_of_paths
+from reprokit.rerun.relocation import Relocation, list_of_paths
 from reprokit.rerun.values import Rerun, Wishes
 from reprokit.sources.layout import places
 
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\Z")
+_SLOT = re.compile(r"[A-Za-z0-9_]{1,64}")
+_OURS = frozenset(
+    {"HOME", "HF_TOKEN_PATH", "LD_PRELOAD", "PATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "TMPDIR"}
+)
+"""Variables that a re-run has from us, or not at all."""
+_NOBODY_S_SECRET = frozenset({"HOME", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "USER"})
 
 
 def main_source(record: Record, sources: Sequence[Source]) -> Source | None:
@@ -81,16 +89,25 @@ def _variables(record: Record, relocation: Relocation) -> _Variables:
     observed = record.invocation.environment_variables
     for variable in [] if isinstance(observed, Unknown) else observed:
         value = [variable.value] if isinstance(variable.value, str) else variable.value
-        named = bool(_VARIABLE.match(variable.name))
+        # A capture records no others: what else a record may name is not set.
+        allowed = bool(_VARIABLE.match(variable.name)) and matters(variable.name) and variable.name not in _OURS
         match value:
-            case [SecretSlot(secret=name)] if named:
+            case [SecretSlot(secret=name)] if allowed and _is_slot(name):
                 found.kept.append((variable.name, (SecretSlot(secret=name),)))
                 found.wished.append(name)
-            case [str(text)] if named and all(is_moved(piece, relocation) for piece in text.split(":")):
-                found.kept.append((variable.name, list_of_paths(text, relocation)))
+            case [str(text)] if allowed and not _leads_out(
+                parts := list_of_paths(text, relocation), record, relocation
+            ):
+                found.kept.append((variable.name, parts))
             case _:
                 found.dropped.append(variable.name)
     return found
+
+
+def _leads_out(parts: Parts, record: Record, relocation: Relocation) -> bool:
+    """Tell whether the value of a variable names a place that is neither in the workspace nor the user's word."""
+    outside = redirection.places_outside(parts, record.invocation.directory_in_source)
+    return any(not redirection.is_mapped(place, relocation.mapped.values()) for place in outside)
 
 
 def _not_to_be_run(record: Record) -> list[str]:
@@ -116,6 +133,10 @@ def own_program(again: Rerun) -> str | None:
             return None
 
 
+def _is_slot(name: str) -> bool:
+    return _SLOT.fullmatch(name) is not None and name not in _NOBODY_S_SECRET
+
+
 def slots(argv: Sequence[Parts]) -> tuple[str, ...]:
     """Name the secrets that a command line needs."""
     return tuple(sorted({part.secret for argument in argv for part in argument if isinstance(part, SecretSlot)}))
@@ -138,6 +159,7 @@ def plan(record: Record, sources: Sequence[Source], wishes: Wishes | None = None
         for at, argument in enumerate(invocation.argv[1:], start=1)
     ]
     obstacles += redirection.redirect(argv, invocation)
+    obstacles += [f"it asks for a secret that is none: `{name[:64]}`" for name in slots(argv) if not _is_slot(name)]
     directory = "" if invocation.directory_in_source == "." else invocation.directory_in_source
     if directory and not paths.is_safe(directory):
         obstacles.append("its record places the working directory outside of the source")
@@ -151,5 +173,8 @@ def plan(record: Record, sources: Sequence[Source], wishes: Wishes | None = None
         obstacles=tuple(obstacles),
     )
     again = adapted(again, record, wishes)
-    dangers = redirection.dangers(invocation, again.argv, allowed=wishes.mapped.values())
+    harness = harness_of(again, record)
+    dangers = redirection.dangers(
+        record, again.argv, harness_reads=harness in HARNESSES, allowed=wishes.mapped.values()
+    )
     return replace(again, secrets=slots(again.argv), obstacles=(*again.obstacles, *dangers))

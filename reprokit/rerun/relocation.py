@@ -58,11 +58,6 @@ def _append(parts: list[Part], part: Part) -> None:
         parts.append(part)
 
 
-def is_moved(text: str, relocation: Relocation) -> bool:
-    """Tell whether a text names no place of the original machine, or only such as are somewhere else now."""
-    return not text.startswith("/") or relocation.path(text) != text
-
-
 def list_of_paths(text: str, relocation: Relocation) -> Parts:
     """Relocate each of a list of paths, as in `PYTHONPATH`."""
     found: list[Part] = []

@@ -18,8 +18,8 @@ class Rerun:
     `directory` is where to run it, below the `source` folder. `secrets` names what its arguments need, `wished` what it
     had in variables, needed or not. `dropped` names variables that pointed to places of the original machine,
     `left_out` what the command asked for and a re-run must not do. `pinned` are the names on the hub for which it asks
-    for the exact revision, `subset` the samples that it is confined to. `doubts` and `obstacles` say what may be
-    otherwise, and why it must not be run as it is.
+    for the exact revision, `subset` the samples that it is confined to, `settings` the files that it takes more options
+    from. `obstacles` say why it must not be run as it is.
     """
 
     argv: tuple[Parts, ...] = ()
@@ -31,7 +31,7 @@ class Rerun:
     left_out: tuple[str, ...] = ()
     pinned: frozenset[str] = frozenset()
     subset: Subset | None = None
-    doubts: tuple[str, ...] = ()
+    settings: tuple[Parts, ...] = ()
     obstacles: tuple[str, ...] = ()
 
 

@@ -1,6 +1,6 @@
 """Secrets: what this machine holds of them, and keeping them out of everything that is captured."""
 
-from reprokit.probes.secrets.known import Secrets, collect
+from reprokit.probes.secrets.known import Secrets, collect, with_values
 from reprokit.probes.secrets.redaction import (
     fill,
     names_in_file,
@@ -27,4 +27,5 @@ __all__ = [
     "redact_string",
     "redact_text",
     "with_argv",
+    "with_values",
 ]

@@ -22,6 +22,7 @@ from reprokit.probes.secrets.likeness import (
 
 _LARGEST_TOKEN_FILE = 1 << 16
 _BASE64_GROUP = 3
+_SHORTEST_GIVEN = 4
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -91,6 +92,15 @@ def collect(environ: Mapping[str, str], home: Path) -> Secrets:
         secret = value.strip()
         if is_to_be_found(name, secret) and secret not in values.values():
             values[free_name(name, values)] = secret
+    return Secrets(values=values)
+
+
+def with_values(secrets: Secrets, given: Mapping[str, str]) -> Secrets:
+    """Add values that somebody gave as secrets, whatever they look like; too short ones would be found anywhere."""
+    values = dict(secrets.values)
+    for name, value in given.items():
+        if len(value) >= _SHORTEST_GIVEN and value not in values.values():
+            values[free_name(name, values)] = value
     return Secrets(values=values)
 
 

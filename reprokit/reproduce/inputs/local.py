@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import posixpath
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from reprokit.bundle.bag import sha256_of
+from reprokit.bundle.bag import open_regular
 from reprokit.bundle.record import Record, SubjectFile, SubjectPart
 from reprokit.bundle.values import Unknown
 from reprokit.probes.subject.parts import is_address
@@ -20,6 +23,9 @@ from reprokit.reproduce.inputs.repositories import is_local, of_named_snapshot
 State: TypeAlias = Literal["same", "other content", "absent", "not compared"]
 
 _MOST_NAMED = 3
+_AT_ONCE = 1 << 20
+_MACHINE = tuple(Path(each) for each in ("/proc", "/sys", "/dev"))
+"""What lies there is no data: reading it may wait for ever, never end, or do something."""
 
 
 class LocalInput(Struct, frozen=True, kw_only=True):
@@ -75,6 +81,8 @@ def local_inputs(record: Record, roots: Iterable[str]) -> list[LocalInput]:
 def compare(inputs: Iterable[LocalInput], mappings: Iterable[Mapping]) -> list[FoundInput]:
     """Look for inputs here and compare them: sizes first, then digests. Every file with a digest of equal size is read.
 
+    What lies in `/proc`, `/sys` or `/dev`, or is a link to there, is never opened: it counts as of other content.
+
     Args:
         inputs: those to look for; of the ones inside of a checkout, only when it has been restored.
         mappings: what lies elsewhere here: what the user says, or where the checkouts were restored.
@@ -104,10 +112,12 @@ def _missing(found: FoundInput) -> str | None:
 
 def _compared(wanted: LocalInput, here: str) -> FoundInput:
     """Compare one input with what lies `here`."""
-    place = Path(here)
+    place = _resolved(Path(here))
     other: list[str] = []
     state: State = "absent"
-    if _is_there(place):
+    if place is not None and _is_of_the_machine(place):
+        state = "other content"
+    elif place is not None:
         bound = [file for file in wanted.files if file.size is not None or file.digest is not None]
         other = [file.path for file in bound if not _same(place / file.path, file)]
         known = any(file.digest is not None for file in bound)
@@ -116,21 +126,39 @@ def _compared(wanted: LocalInput, here: str) -> FoundInput:
     return FoundInput(given=wanted.given, path=wanted.path, here=here, state=state, files=named)
 
 
-def _is_there(place: Path) -> bool:
+def _resolved(place: Path) -> Path | None:
+    """Follow all links; `None` when nothing is there."""
     try:
-        return place.exists()
-    except OSError:
-        return False
+        return place.resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
+def _is_of_the_machine(place: Path) -> bool:
+    return any(place.is_relative_to(each) for each in _MACHINE)
 
 
 def _same(file: Path, recorded: SubjectFile) -> bool:
+    plain = _resolved(file)
     try:
-        plain = file.resolve()
-        if not plain.is_file() or (recorded.size is not None and plain.stat().st_size != recorded.size):
+        if plain is None or _is_of_the_machine(plain) or not plain.is_file():
             return False
-        return recorded.digest is None or recorded.digest == f"sha256:{sha256_of(plain)}"
+        with open_regular(plain) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if recorded.size is not None and size != recorded.size:
+                return False
+            return recorded.digest is None or recorded.digest == _digest(stream, size)
     except (OSError, ValueError):
         return False
+
+
+def _digest(stream: BufferedReader, size: int) -> str:
+    """Digest as many bytes as a file is said to have: of some, such as those of a kernel, more never end."""
+    digest = hashlib.sha256()
+    while size > 0 and (block := stream.read(min(size, _AT_ONCE))):
+        digest.update(block)
+        size -= len(block)
+    return f"sha256:{digest.hexdigest()}"
 
 
 def _renamed(file: SubjectFile, path: str) -> SubjectFile:

@@ -37,6 +37,9 @@ from reprokit.rerun.values import Rerun, Wishes
 from reprokit.rerun.wanted import WantedEnvironment, wanted
 from reprokit.sources import layout
 
+_INCOMPLETE = frozenset({"W313", "W333", "W337", "W338", "W339", "W340", "W341"})
+"""Findings of a capture by which a re-run may lack something, or have it otherwise."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
@@ -134,7 +137,7 @@ def _plan(bundle: Bundle, terms: Terms, rebuilt: Rebuilt, again: Rerun, located:
         shared=sorted(terms.shared),
         downloads=list(_downloads(environment, located, checkouts)),
         took_seconds=_took(rebuilt.record),
-        not_guaranteed=[*_failure(rebuilt.record), *doubts, *again.doubts],
+        not_guaranteed=[*_failure(rebuilt.record), *_found_out(rebuilt.record), *doubts],
         missing=missing,
         obstacles=[*again.obstacles, *rebuilt.obstacles],
     )
@@ -170,6 +173,13 @@ def _missing_checkouts(checkouts: Sequence[PlannedCheckout], without: Collection
     for each in checkouts:
         if each.needed and each.name not in without and isinstance(each.comes_from, Unknown):
             yield f"the source `{each.name}`: {each.comes_from.unknown}"
+
+
+def _found_out(record: Record) -> Iterator[str]:
+    """Repeat what the capture found missing of the run's code and data."""
+    for each in record.findings:
+        if each.code in _INCOMPLETE:
+            yield f"{each.message} ({each.code}, {each.where})"
 
 
 def _failure(record: Record) -> Iterator[str]:

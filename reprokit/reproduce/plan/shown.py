@@ -42,7 +42,14 @@ def _command(plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _what_it_is_made_from(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.command and not plan.checkouts:
-        yield "source", "none: the command was not run in a git checkout"
+        yield (
+            "source",
+            (
+                "none: the command was not run in a git checkout"
+                if plan.command_from == "record"
+                else "not recorded; `--source DIR` names a clone to run in"
+            ),
+        )
     for checkout in plan.checkouts:
         yield "source", checkout_line(checkout)
     if plan.command:

@@ -30,7 +30,8 @@ _NAMED = 3
 def rescore(bundle: Bundle) -> Rescored:
     """Compute all scores of a bundle again, reading its samples once.
 
-    - `identical scores`: every score that can be computed again is what was reported, and so is every mark
+    - `identical scores`: every score can be computed again and is what was reported, and so is every mark
+    - `inconclusive`: so it is with those that can be, and some cannot be
     - `different`: a score or a mark is not
     - `not comparable`: no score can be computed again
 
@@ -181,7 +182,7 @@ def _is_wrong_group(metric: Metric, value: float, tasks: Results, recounts: Reco
 
 def _verdict(
     rows: list[RescoredRow], recounts: Recounts
-) -> tuple[Literal["identical scores", "different", "not comparable"], str]:
+) -> tuple[Literal["identical scores", "inconclusive", "different", "not comparable"], str]:
     compared = [row for row in rows if row.same is not None]
     unequal = [row for row in compared if not row.same]
     if unequal or recounts.changed_samples:
@@ -201,7 +202,7 @@ def _verdict(
     if not left:
         return "identical scores", equal
     named = ", ".join(f"{_name(row)} ({row.reason})" for row in left[:_NAMED])
-    return "identical scores", f"{equal}; {len(left)} cannot be: {named}{', …' if len(left) > _NAMED else ''}"
+    return "inconclusive", f"{equal}; {len(left)} cannot be: {named}{', …' if len(left) > _NAMED else ''}"
 
 
 def _told(unequal: list[RescoredRow], *, of: int) -> str:

@@ -49,7 +49,7 @@ class ChangedSample(Struct, frozen=True, kw_only=True):
 class Rescored(Struct, frozen=True, kw_only=True):
     """All scores of a bundle, computed again as far as its samples and its record allow."""
 
-    verdict: Literal["identical scores", "different", "not comparable"]
+    verdict: Literal["identical scores", "inconclusive", "different", "not comparable"]
     reason: str
     rows: list[RescoredRow] = []
     samples_rescored: Annotated[

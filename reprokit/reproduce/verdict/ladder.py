@@ -35,6 +35,7 @@ LADDER: tuple[Agreement, ...] = (
 """The rungs, the highest first."""
 
 HINT = "`--margin` says how small a difference does not matter, such as `--margin acc=0.01`"
+_OF_THE_TASK = ("document", "prompt", "target")
 _NUMBER_OF_SAMPLES = "number of samples"
 
 
@@ -59,8 +60,8 @@ def agreement(difference: Difference) -> Agreed:
     """Read off a comparison how far the second run reproduces the first.
 
     - `identical bytes`: never; only who compares bytes can say that
-    - `identical samples`: every sample of every task was saved by both and is equal in responses, answer and scores,
-      and every metric has the same value
+    - `identical samples`: every sample of every task was saved by both and is equal in document, prompt, target,
+      responses, answer and scores, and every metric has the same value
     - `identical scores`: every metric has the same value, and some samples differ or were not saved
     - `equivalent`: every metric that differs does so by less than the margin that was asked for, by two one-sided tests
     - `inconclusive`: some metric differs, none by more than chance explains, and equivalence was not shown
@@ -189,6 +190,10 @@ def _doubt(difference: Difference) -> str | None:
     differing = [task for task in difference.samples if differs_in_results(task)]
     if differing:
         return f"samples of {_listed(task.task for task in differing)} differ"
+    asked = [task for task in difference.samples if any(task.changed.get(stage) for stage in _OF_THE_TASK)]
+    if asked:
+        stages = [stage for stage in _OF_THE_TASK if any(task.changed.get(stage) for task in asked)]
+        return f"the {' and the '.join(stages)} of samples of {_listed(task.task for task in asked)} differ"
     if without or not saved:
         return f"not both saved samples of {_listed(without) or 'any task'}"
     undecided = [

@@ -245,7 +245,12 @@ def test_a_bundle_without_scores_is_not_comparable(seal):
         "(?x)(a+) +$",
         "(a+)(?#now)+$",
         "(?:a|aa)*$",
-        "a?" * 9 + "a" * 9,
+        "a?" * 30 + "a" * 30,
+        "(a|a)" * 30 + "c",
+        "(a|(?:a|a))" * 20 + "c",
+        "(?:|a)" * 30 + "c",
+        "(a?)?" * 20 + "c",
+        "(?i)" + "(a|A)" * 30 + "c",
         "(?P<x>a+){2,}",
         "x" * 501,
     ],
@@ -256,12 +261,40 @@ def test_a_pattern_that_may_keep_the_machine_busy_is_refused(pattern):
 
 
 @pytest.mark.parametrize(
-    "pattern", [",", r"\$", r"\.$", r"#### (\-?[0-9\.\,]+)", r"(-?[$0-9.,]{2,})|(-?[0-9]+)", "(?s).*#### "]
+    "pattern",
+    [
+        ",",
+        r"\$",
+        r"\.$",
+        r"\b(?:The |the |An |A |The |a |an )",
+        r"#### (\-?[0-9\.\,]+)",
+        r"(-?[$0-9.,]{2,})|(-?[0-9]+)",
+        "(?s).*#### ",
+        r"\((A|B|C|D)\)",
+        r"(\([A-Z]\))",
+        r"(?i)answer is \(?([A-J])\)?",
+        "The best answer is ([A-D])",
+        r"The answer is (\-?[0-9\.\,]*[0-9]+)",
+        "The final answer is ((-?[$0-9.,]{2,})|(-?[0-9]+))",
+        "((?<=The answer is )(.*)(?=.)|(?<=the answer is )(.*)(?=.)|(?<=The answer: )(.*)(?=.))",
+        r"(?<= )([\" \[\(<{}>\)\]]+)|([\" \[\(<{}>\)\]]+)",
+        r"答えは(\-?[0-9\.\,]+)です。",
+        r"\b(Yes|No|yes|no)\b",
+    ],
 )
 def test_the_patterns_of_well_known_tasks_are_used(pattern):
-    assert usable(pattern, "the answer is #### 1,000 dollars" * 20).pattern == pattern
+    assert usable(pattern, "the answer is #### 1,000 dollars" * 200).pattern == pattern
 
 
-def test_a_pattern_is_refused_for_a_text_that_is_too_long_for_it():
+@pytest.mark.parametrize(("pattern", "size"), [(".*a.*b.*c", 5000), (r"(.*)(.*)\1x", 500), (".*" + "a" * 400, 2000)])
+def test_a_pattern_is_refused_for_a_text_that_is_too_long_for_it(pattern, size):
+    assert usable(pattern, "x" * 50)
     with pytest.raises(UnsafePatternError):
-        usable(".*a.*b.*c", "x" * 5000)
+        usable(pattern, "x" * size)
+
+
+def test_a_pattern_with_many_alternatives_is_told_and_not_tried(seal):
+    rows = [answered(number, "a" * 60, "b", 0.0) for number in range(3)]
+    (row,) = rescore(seal(*a_task(rows, {"regexes_to_ignore": ["(a|a)" * 30 + "c"]}))).rows
+    assert (row.how, row.same) == ("sample scores", True)
+    assert "too many ways through a text" in row.reason
