@@ -17,7 +17,7 @@ def ask_for_secrets(plan: Plan) -> dict[str, str]:
 
     Without a terminal nobody is asked, and none is given.
     """
-    if not _is_somebody_here():
+    if not is_somebody_here():
         return {}
     wanted = [secret.name for secret in plan.secrets if secret.needed and not secret.here]
     given = {name: _ask(name) for name in wanted}
@@ -41,7 +41,7 @@ def require_agreement(plan: Plan, trust: Trusted | Untrusted, *, agreed: bool) -
     if agreed:
         return
     say(f"reprokit: nobody whom you trust vouches for it: {trust.reason}")
-    if not _is_somebody_here():
+    if not is_somebody_here():
         raise NoConsentError(
             "this would run the bundle's code, and nobody is here to agree", hint="read the plan, then add `--yes`"
         )
@@ -59,5 +59,6 @@ def _ask(name: str) -> str:
     return answer
 
 
-def _is_somebody_here() -> bool:
+def is_somebody_here() -> bool:
+    """Tell whether a person can be asked."""
     return sys.stdin.isatty()

@@ -24,7 +24,7 @@ from reprokit.archive.layout import Archive
 from reprokit.archive.references import resolve
 from reprokit.bundle.reading import Bundle, open_bundle
 from reprokit.cli.messages import say
-from reprokit.cli.options import find_archive, find_archive_if_any
+from reprokit.cli.options import find_archive, find_archive_if_any, find_archive_to_ask
 from reprokit.cli.transfers import watched_steps
 from reprokit.errors import FixityError, NotFoundError
 from reprokit.mirrors.interface import Copy
@@ -63,7 +63,7 @@ def find_bundle(reference: str, named: Path | None) -> Found:
         InputMissingError: there is no key for it, or its client is not installed.
     """
     if elsewhere.is_elsewhere(reference):
-        return _find_elsewhere(reference, find_archive_if_any(named))
+        return _find_elsewhere(reference, find_archive_to_ask(named))
     if foreign.is_foreign(reference):
         return _find_foreign(reference, find_archive_if_any(named))
     with meant_for_a_mirror(reference):
@@ -116,7 +116,7 @@ def _find_foreign(reference: str, archive: Archive | None) -> Found:
 
 
 def _asked(reference: str, archive: Archive | None) -> Foreign:
-    _end_in_order()
+    end_in_order()
     wanted = foreign.understand(reference, archive, environment=os.environ, directory=Path.cwd())
     # That it cannot be reached is told at once, and not after the start of the service's own client.
     wanted.mirror.probe(wanted.to, wanted.environment)
@@ -130,7 +130,7 @@ def _fetch(wanted: Foreign, copy: Copy) -> Found:
 
 
 def _find_elsewhere(reference: str, archive: Archive | None) -> Found:
-    _end_in_order()
+    end_in_order()
     patience = foreign.patience(os.environ)
     with watched_steps() as watching:
         fetched = elsewhere.fetch(
@@ -148,7 +148,7 @@ def _find_elsewhere(reference: str, archive: Archive | None) -> Found:
     return Found(bundle=fetched.bundle, fetched=fetched.reference, kept_by=unpack, packed=fetched.packed)
 
 
-def _end_in_order() -> None:
+def end_in_order() -> None:
     """Let the command clear up, whatever ends it but a kill."""
     # By default these end the process at once, and would leave folders behind: a reader such as `head` that has read
     # enough becomes an error instead, and a wish to stop an exit.

@@ -13,7 +13,7 @@ import msgspec
 from reprokit.archive.location import Archive, NoArchiveYetError, locate
 from reprokit.bundle import canonical
 from reprokit.bundle.values import NotScored, Score
-from reprokit.errors import UsageError
+from reprokit.errors import NotFoundError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,6 +62,16 @@ def find_archive_if_any(named: Path | None) -> Archive | None:
     try:
         return find_archive(named)
     except NoArchiveYetError:
+        return None
+
+
+def find_archive_to_ask(named: Path | None) -> Archive | None:
+    """Find the archive for what it may know of a bundle that lies elsewhere; `None` when none is there."""
+    try:
+        return find_archive(named)
+    except NotFoundError:
+        if named is not None:
+            raise
         return None
 
 

@@ -31,8 +31,8 @@ from reprokit.reproduce.tiers import RUNNING, TIERS
     show_default=True,
     help="How much: its bytes, its scores from its samples, some samples again, or all of it.",
 )
-@click.option("--samples", type=click.IntRange(min=1), default=50, show_default=True, help="Of each task, for smoke.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which samples, for smoke.")
+@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="With --tier smoke: of each task; 50.")
+@click.option("--seed", type=click.IntRange(min=0), metavar="N", help="With --tier smoke: which samples; 0.")
 @click.option(
     "--repeats", type=click.IntRange(min=1, max=100), default=1, show_default=True, help="Run it so many times."
 )
@@ -108,15 +108,34 @@ def command(reference: str | None, **options: Any) -> int:
 
 
 def _require_sense(reference: str | None, options: dict[str, Any]) -> None:
-    if options["everything"] == (reference is not None):
-        raise UsageError("name a bundle, or use `--all`", hint="`reprokit list` names them")
-    if options["tags"] and not options["everything"]:
-        raise UsageError("`--tag` chooses bundles for `--all`", hint="a tag for the new bundle is `--label`")
-    if options["everything"] and (options["script"] or options["workspace"] or options["signature"]):
-        raise UsageError("`--script`, `--workspace` and `--signature` are for one bundle", hint="leave out `--all`")
-    if options["again"] and not options["everything"]:
-        raise UsageError("`--again` begins a batch anew", hint="add `--all`, or leave it out")
-    if options["repeats"] > 1 and options["tier"] not in RUNNING:
-        raise UsageError(f"`--repeats` is for runs, and `--tier {options['tier']}` runs nothing", hint="leave it out")
+    """Refuse options that do not go together: nothing that a user says is passed over."""
+    tier, everything = options["tier"], options["everything"]
+    alone = options["script"] or options["workspace"] or options["signature"]
+    chosen = options["samples"] is not None or options["seed"] is not None
+    refusals = (
+        (everything == (reference is not None), "name a bundle, or use `--all`", "`reprokit list` names them"),
+        (
+            options["tags"] and not everything,
+            "`--tag` chooses bundles for `--all`",
+            "a tag for the new bundle is `--label`",
+        ),
+        (everything and alone, "`--script`, `--workspace` and `--signature` are for one bundle", "leave out `--all`"),
+        (options["again"] and not everything, "`--again` begins a batch anew", "add `--all`, or leave it out"),
+        (
+            options["repeats"] > 1 and tier not in RUNNING,
+            f"`--repeats` is for runs, and `--tier {tier}` runs nothing",
+            "leave it out",
+        ),
+        (
+            options["margins"] and tier not in RUNNING,
+            f"`--margin` is for runs, and `--tier {tier}` runs nothing",
+            "leave it out",
+        ),
+        (chosen and tier != "smoke", "`--samples` and `--seed` choose samples for a smoke test", "add `--tier smoke`"),
+        (options["script"] and (options["only_plan"] or options["mapped"]), "`--script` stands alone", "ask for one"),
+    )
+    for refused, message, hint in refusals:
+        if refused:
+            raise UsageError(message, hint=hint)
     for tag in options["labels"]:
         require_tag(tag)

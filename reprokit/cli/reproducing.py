@@ -19,11 +19,11 @@ from reprokit.bundle.reading import Bundle
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label
 from reprokit.capture.request import home
-from reprokit.cli.agreeing import ask_for_secrets, require_agreement
-from reprokit.cli.bundles import Found, find_bundle
+from reprokit.cli.agreeing import ask_for_secrets, is_somebody_here, require_agreement
+from reprokit.cli.bundles import Found, end_in_order, find_bundle
 from reprokit.cli.margins import read_margins
 from reprokit.cli.messages import explain_failure, say, visible
-from reprokit.cli.options import find_archive, find_archive_if_any, print_json, table
+from reprokit.cli.options import find_archive, find_archive_to_ask, print_json, table
 from reprokit.cli.reproduction_shown import show
 from reprokit.diff.difference import Asked
 from reprokit.errors import ExitCode, NotFoundError, ReprokitError, StoppedError, UsageError
@@ -41,6 +41,7 @@ from reprokit.reproduce.proof import require_intact, require_possible
 from reprokit.reproduce.result import Reproduction, exit_code
 from reprokit.reproduce.run import look_again, noted, run_again
 from reprokit.reproduce.terms import Terms
+from reprokit.reproduce.verdict.margins import require_margins
 from reprokit.rerun import command as reruns
 from reprokit.rerun import script
 from reprokit.rerun.wanted import wanted
@@ -88,8 +89,8 @@ def _terms_of(options: Mapping[str, Any]) -> Terms:
         mapped=tuple(map(parse_mapping, options["mapped"])),
         shared=frozenset(options["shared"]),
         allowed=Allowed(sdist=options["allow_sdist"], nearest=options["nearest"]),
-        samples=options["samples"],
-        seed=options["seed"],
+        samples=options["samples"] or 50,
+        seed=options["seed"] or 0,
         repeats=options["repeats"],
         asked=Asked(margin=margin, margins=margins),
         label=Label(tags=options["labels"]),
@@ -217,15 +218,13 @@ def _terms(bundle: Bundle, call: Call) -> Terms:
 
 
 def _known_digests(bundle: Bundle, named: Path | None) -> CompletedLock | None:
-    try:
-        return known_digests(bundle, find_archive(named))
-    except NotFoundError:
-        # A bundle that came by itself, to a machine without an archive.
-        return None
+    archive = find_archive_to_ask(named)
+    return None if archive is None else known_digests(bundle, archive)
 
 
 def _reproduce(found: Found, call: Call) -> Reproduction:
     bundle = found.bundle
+    end_in_order()
     terms = _terms(bundle, call)
     drawn = design(bundle, terms)
     if not runs_code(drawn.plan):
@@ -233,19 +232,18 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
         return result if found.fetched else _noted_if_possible(bundle, result, call)
     for line in lines(drawn.plan):
         say(visible(line))
+    require_possible(drawn.plan, except_secrets=is_somebody_here())
+    require_margins(bundle, terms.asked)
+    require_agreement(drawn.plan, _trust(found, call), agreed=call.agreed)
     if secrets := ask_for_secrets(drawn.plan):
         terms = replace(terms, secrets=secrets)
         drawn = design(bundle, terms)
-    require_possible(drawn.plan)
-    require_agreement(drawn.plan, _trust(found, call), agreed=call.agreed)
     archive = find_archive(call.named, create=True)
     workspace = call.workspace or Path(tempfile.mkdtemp(prefix="reprokit-"))
     try:
         result = run_again(bundle, drawn, archive, terms, workspace)
-    except UsageError:
-        raise
     except BaseException:
-        say(f"reprokit: the workspace is left for you to look at: {workspace}")
+        _leave(workspace, kept=call.workspace is not None)
         raise
     result = noted(archive, bundle, result)
     if call.workspace is None:
@@ -255,9 +253,17 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
 
 def _trust(found: Found, call: Call) -> Trusted | Untrusted:
     signatures = candidates(
-        found.bundle, archive=find_archive_if_any(call.named), packed=found.packed, named=call.signature
+        found.bundle, archive=find_archive_to_ask(call.named), packed=found.packed, named=call.signature
     )
     return trusted(found.bundle, signatures, environment=call.terms.environ)
+
+
+def _leave(workspace: Path, *, kept: bool) -> None:
+    """Tell of a workspace in which something ran; one that came to nothing is removed."""
+    if kept or any((workspace / name).exists() for name in ("tmp", "outputs-1")):
+        say(f"reprokit: the workspace is left for you to look at: {workspace}")
+    else:
+        shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _noted_if_possible(bundle: Bundle, result: Reproduction, call: Call) -> Reproduction:

@@ -22,12 +22,22 @@ def require_intact(bundle: Bundle) -> None:
         )
 
 
-def require_possible(plan: Plan) -> None:
+def missing_secret(name: str) -> str:
+    """Say of a secret that it is not here."""
+    return f"the secret `{name}`: set it as an environment variable"
+
+
+def require_possible(plan: Plan, *, except_secrets: bool = False) -> None:
     """Stop before anything runs when it is known that the run cannot be made again.
+
+    Args:
+        plan: what would be done.
+        except_secrets: those that are missing can still be asked for.
 
     Raises:
         InputMissingError: it says what is missing.
     """
-    reasons = [*plan.obstacles, *plan.missing]
+    asked = {missing_secret(each.name) for each in plan.secrets} if except_secrets else set()
+    reasons = [*plan.obstacles, *(each for each in plan.missing if each not in asked)]
     if reasons:
         raise InputMissingError(f"`{plan.bundle}` cannot be reproduced here: {'; '.join(reasons)}")

@@ -20,9 +20,11 @@ from reprokit.reproduce.environment.uv import find_uv, has_uv
 from reprokit.reproduce.inputs.preparing import Prepared, Tools, prepare
 from reprokit.reproduce.inputs.preparing import variables as hub_variables
 from reprokit.reproduce.isolation import home_variables, machine_variables
+from reprokit.reproduce.own_copy import own_copy
 from reprokit.reproduce.plan.making import Design
 from reprokit.reproduce.terms import Terms
 from reprokit.reproduce.workspace import Workspace
+from reprokit.reproduce.writing_out import links_out, require_harmless_settings, require_outputs_inside
 from reprokit.rerun.command import own_program
 from reprokit.rerun.values import Rerun
 from reprokit.rerun.wanted import wanted
@@ -49,14 +51,17 @@ def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -
     Raises:
         InputMissingError: something that the run needs is not to be had.
         FixityError: a restored source is not the tree that was captured.
-        InvalidRecordError: a record leads out of the workspace.
+        InvalidRecordError: a record leads out of the workspace, or results would be written out of it.
         RemoteError: the hub does not answer.
     """
+    bundle = own_copy(bundle, workspace.root / "bundle")
     restored = restore_all(bundle, workspace.root, terms.origins, without=terms.without)
     if (own := standing_in.stand_in(bundle, terms.origins)) is not None:
         standing_in.put_in_place(own, workspace.root)
     directory = workspace.path(design.again.directory)
     _require_inputs(design.record, directory)
+    require_outputs_inside(design.record, directory, workspace)
+    require_harmless_settings(design.again, directory, workspace)
     deltas = list(restored.deltas)
     rebuilt = design.plan.environment.mode == "rebuild"
     if rebuilt:
@@ -78,7 +83,7 @@ def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -
         variables=values | activated(terms.environ, workspace.environment if rebuilt else None),
         secrets=_used(design.again, terms),
         deltas=tuple(deltas),
-        doubts=tuple(f"the run could ask the hub: {each}" for each in doubts),
+        doubts=(*(f"the run could ask the hub: {each}" for each in doubts), *links_out(workspace)),
     )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from reprokit.probes.variables import matters
 from reprokit.rerun import redirection
 from reprokit.rerun.adapting import adapted, harness_of
 from reprokit.rerun.left_behind import absolute, left_behind
-from reprokit.rerun.parts import Parts, Place
+from reprokit.rerun.parts import Part, Parts, Place
 from reprokit.rerun.relocation import Relocation, list_of_paths
 from reprokit.rerun.values import Rerun, Wishes
 from reprokit.sources.layout import places
@@ -30,6 +31,7 @@ _OURS = frozenset(
     {"HOME", "HF_TOKEN_PATH", "LD_PRELOAD", "PATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "TMPDIR"}
 )
 """Variables that a re-run has from us, or not at all."""
+_MODULES = "PYTHONPATH"
 _NOBODY_S_SECRET = frozenset({"HOME", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "USER"})
 
 
@@ -48,7 +50,7 @@ def relocation_of(record: Record, sources: Sequence[Source], wishes: Wishes) -> 
     roots = tuple((source.root, _place(laid[source.name])) for source in sources if source.root.startswith("/"))
     # What git ignored did not come back with its checkout: it is where it was, unless the user says otherwise.
     said = Relocation(mapped=wishes.mapped)
-    stay = {path: str(said.path(path)) for path in left_behind(record.invocation).values()}
+    stay = {path: str(said.path(path)) for path in left_behind(record.invocation, sources).values()}
     return Relocation(checkouts=(*roots, *wishes.moved.items()), mapped={**wishes.mapped, **stay})
 
 
@@ -95,6 +97,8 @@ def _variables(record: Record, relocation: Relocation) -> _Variables:
             case [SecretSlot(secret=name)] if allowed and _is_slot(name):
                 found.kept.append((variable.name, (SecretSlot(secret=name),)))
                 found.wished.append(name)
+            case [str(text)] if allowed and variable.name == _MODULES:
+                _modules(found, text, record, relocation)
             case [str(text)] if allowed and not _leads_out(
                 parts := list_of_paths(text, relocation), record, relocation
             ):
@@ -102,6 +106,22 @@ def _variables(record: Record, relocation: Relocation) -> _Variables:
             case _:
                 found.dropped.append(variable.name)
     return found
+
+
+def _modules(found: _Variables, text: str, record: Record, relocation: Relocation) -> None:
+    """Keep those folders of a module path that are in the workspace: without them other code would be imported."""
+    directory = record.invocation.working_directory
+    root = directory if isinstance(directory, str) else "/"
+    kept: list[Part] = []
+    for piece in text.split(":"):
+        moved = relocation.path(posixpath.normpath(posixpath.join(root, piece)))
+        parts: Parts = (moved,) if isinstance(moved, Place) and piece else relocation.text(piece)
+        if _leads_out(parts, record, relocation):
+            found.dropped.append(f"{_MODULES}, its folder {piece}")
+        else:
+            kept += [":", *parts] if kept else parts
+    if kept:
+        found.kept.append((_MODULES, tuple(kept)))
 
 
 def _leads_out(parts: Parts, record: Record, relocation: Relocation) -> bool:

@@ -1,22 +1,24 @@
-"""Inputs that no checkout brings back: they lay outside of it, or git ignored them."""
+"""Inputs that the checkout of the command does not bring back: they lay outside of it, or git ignored them."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reprokit.bundle.record import Invocation
+from reprokit.bundle.source import Source
 from reprokit.bundle.values import Argument
 
 
-def left_behind(invocation: Invocation) -> dict[str, str]:
+def left_behind(invocation: Invocation, sources: Sequence[Source]) -> dict[str, str]:
     """Map inputs that the command line names by a relative path, and that no checkout holds, to where they lay."""
-    return {given: path for _, given, path in _relative(invocation)}
+    others = [source.root.rstrip("/") + "/" for source in sources if source.name != invocation.source]
+    return {given: path for _, given, path in _relative(invocation) if not f"{path}/".startswith(tuple(others))}
 
 
 def absolute(argument: Argument, at: int, invocation: Invocation) -> Argument:
-    """Write the inputs of one argument that no checkout brings back with the whole path to where they lay."""
+    """Write the inputs of one argument that its own checkout does not bring back with the path to where they lay."""
     if not isinstance(argument, str):
         return argument
     for index, given, path in _relative(invocation):

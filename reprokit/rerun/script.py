@@ -21,6 +21,7 @@ from reprokit.sources import layout
 from reprokit.sources.layout import places
 from reprokit.sources.rebuilding import refuse_malformed
 
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+){0,2}[A-Za-z0-9.+]{0,20}")
 _HEAD = """\
 #!/usr/bin/env bash
 # Runs this evaluation again: rebuilds its source and its environment, then starts its command.
@@ -134,6 +135,13 @@ def _submodules(source: Source, folder: str, recorded: Collection[str]) -> Itera
         )
 
 
+def _refuse_odd_python(environment: Environment) -> None:
+    """Let no version pass that is none: uv would take a path for a Python to start."""
+    version = environment.interpreter.version if environment.interpreter else "3"
+    if not _VERSION.fullmatch(version):
+        raise InvalidRecordError(f"the record names the Python `{version[:40]}`, which is none")
+
+
 def _environment(environment: Environment, sources: Sequence[Source], main: str | None) -> str:
     if environment.interpreter is None:
         return "# Environment: no Python is recorded; the command finds its own on PATH.\n"
@@ -141,7 +149,8 @@ def _environment(environment: Environment, sources: Sequence[Source], main: str 
     minor = shlex.quote(".".join(environment.interpreter.version.split(".")[:2]))
     return (
         f"# Environment: Python {_flat(environment.interpreter.version)} and the recorded packages\n"
-        f'uv venv -q --python "${{PYTHON:-{version}}}" "$workspace/environment" || {{\n'
+        f"python={version}\n"
+        'uv venv -q --python "${PYTHON:-$python}" "$workspace/environment" || {\n'
         f'  echo "reproduce.sh: taking another Python" {minor} >&2\n'
         f'  uv venv -q --clear --python {minor} "$workspace/environment"\n'
         "}\n"
@@ -205,6 +214,7 @@ def text(record: Record, environment: Environment, sources: Sequence[Source], *,
     try:
         for source in sources:
             refuse_malformed(source)
+        _refuse_odd_python(environment)
         again = command.plan(record, sources)
     except InvalidRecordError as error:
         again = Rerun(obstacles=(error.message,))

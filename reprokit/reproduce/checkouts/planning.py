@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.source import Source
@@ -34,20 +35,28 @@ class PlannedCheckout(Struct, frozen=True, kw_only=True):
     ]
 
 
-def planned_checkouts(bundle: Bundle, origins: Origins) -> list[PlannedCheckout]:
+def planned_checkouts(
+    bundle: Bundle, origins: Origins, *, without: Collection[str] = frozenset()
+) -> list[PlannedCheckout]:
     """List the checkouts that `restore_all` would restore, the working directory's first, each before its submodules.
 
     Submodules of submodules that have no record are met only when those are there.
 
     Raises:
-        UsageError: `origins` names a checkout that the bundle does not have.
+        UsageError: `origins` or `without` names a checkout that the bundle does not have.
         InvalidRecordError: the records contradict each other, or lead out of the workspace.
     """
     main = main_of(bundle)
     placed = layout.places(bundle.sources, main)
     said.refuse_unknown(origins, placed)
+    said.refuse_unknown(Origins(named=dict.fromkeys(without, ())), placed)
     ordered = sorted(bundle.sources, key=lambda each: (placed[each.name].parts[0] != "source", placed[each.name]))
-    return [planned for source in ordered for planned in _planned(bundle, source, placed[source.name], origins)]
+    every = (planned for source in ordered for planned in _planned(bundle, source, placed[source.name], origins))
+    return [_left_out(each) if each.name in without else each for each in every]
+
+
+def _left_out(planned: PlannedCheckout) -> PlannedCheckout:
+    return replace(planned, needed=False, comes_from=Unknown(unknown="left out, as you asked"))
 
 
 def _planned(bundle: Bundle, source: Source, place: PurePosixPath, origins: Origins) -> Iterator[PlannedCheckout]:

@@ -27,7 +27,9 @@ def candidates(
     """
     if named is not None:
         return [Path(os.path.realpath(named))]
-    beside = [_beside(bundle.path)] + ([_beside(packed)] if packed is not None else [])
+    beside = [_beside(bundle.path)]
+    if packed is not None:
+        beside += [_beside(packed), _beside(packed.with_name(bundle.info.bundle_id))]
     found = [path for path in beside if path.is_file()]
     if archive is not None:
         folder = archive.root / FOLDER / bundle.info.bundle_id

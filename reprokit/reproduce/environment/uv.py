@@ -1,6 +1,7 @@
 """Running uv: with the person's own settings, and with nothing of the bundle's and no secret of the run's.
 
-What uv builds is foreign code, which inherits uv's variables: so these are an allow-list.
+What uv builds is foreign code, which inherits uv's variables: so these are an allow-list, and where uv may build they
+hold no credentials. uv runs in the root of the file system, above which lie no settings of anybody's.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ from reprokit.errors import InputMissingError
 _PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TERM|TMPDIR|TZ|XDG_[A-Z_]+|NETRC|LD_LIBRARY_PATH"
     r"|(https?|all|no)_proxy|(HTTPS?|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|PYENV_(ROOT|VERSION)"
-    r"|CC|CXX|CPP|CFLAGS|CXXFLAGS|CPPFLAGS|LDFLAGS|CUDA_(HOME|PATH)|UV_[A-Z0-9_]+"
+    r"|CC|CXX|CPP|CFLAGS|CXXFLAGS|CPPFLAGS|LDFLAGS|CUDA_(HOME|PATH)|UV_(?!PUBLISH_)[A-Z0-9_]+"
 )
+_PRIVATE = re.compile(
+    r"HOME|NETRC|XDG_(?!CONFIG_DIRS)[A-Z_]+|UV_[A-Z0-9_]*(USERNAME|PASSWORD|TOKEN|CREDENTIALS|KEYRING|HEADER)[A-Z0-9_]*"
+)
+_PROXY = re.compile(r"[a-z_]+_proxy", re.IGNORECASE)
+_LET_IN = re.compile(r"(?<=://)[^/\s]*@")
+"""The user and the password in an address."""
+
 _REDIRECTING = frozenset(
     {
         *("UV_PROJECT", "UV_PROJECT_ENVIRONMENT", "UV_WORKING_DIR", "UV_WORKING_DIRECTORY", "UV_ENV_FILE"),
@@ -35,6 +43,8 @@ _REDIRECTING = frozenset(
 _INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 _OF_PIP = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INDEX": "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
 _LONGEST = 600
+NOWHERE = Path("/")
+"""Where uv runs: it heeds the `uv.toml` and the `pyproject.toml` of each folder from there up, whoever wrote them."""
 
 
 def _program(environ: Mapping[str, str]) -> str | None:
@@ -59,7 +69,7 @@ def find_uv(environ: Mapping[str, str]) -> Path:
             "uv is not installed, and rebuilding the environment needs it",
             hint="install uv, or run in the present environment: `--env current`",
         )
-    return Path(found)
+    return Path(found).absolute()
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -72,19 +82,48 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
+def without_user(addresses: str) -> str:
+    """Take the users and passwords out of addresses; unlike `without_credentials`, leaves them usable."""
+    return _LET_IN.sub("", addresses)
+
+
+def variables_to_build_with(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """Choose what uv gets to know where it may run foreign code: no credentials, and another home.
+
+    The person's settings and cache are named to uv by themselves, where they exist.
+
+    Args:
+        environ: the person's variables.
+        home: a folder of the workspace.
+    """
+    kept = {
+        name: without_user(value) if name.startswith("UV_") else value
+        for name, value in variables(environ).items()
+        if not _PRIVATE.fullmatch(name) and not (_PROXY.fullmatch(name) and "@" in value)
+    }
+    own = Path(environ.get("HOME") or Path.home())
+    settings = Path(environ.get("XDG_CONFIG_HOME") or own / ".config")
+    places = {
+        "UV_CACHE_DIR": Path(environ.get("XDG_CACHE_HOME") or own / ".cache") / "uv",
+        "UV_PYTHON_INSTALL_DIR": Path(environ.get("XDG_DATA_HOME") or own / ".local/share") / "uv/python",
+    }
+    found = {name: str(place) for name, place in places.items() if place.is_dir()}
+    found |= {"XDG_CONFIG_HOME": str(settings)} if (settings / "uv/uv.toml").is_file() else {}
+    return found | kept | {"HOME": str(home)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Uv:
-    """The program, the variables it gets, and the folder it runs in, above which are no settings of the bundle's."""
+    """The program and the variables it gets."""
 
     program: Path
     environ: Mapping[str, str] = field(repr=False)
-    directory: Path
 
     def run(self, words: Sequence[str], *, stdin: str = "") -> Ended:
-        """Run uv to its end, for as long as that takes."""
+        """Run uv to its end, for as long as that takes; all paths among the words must be absolute."""
         return child_process.run(
             [str(self.program), "--quiet", "--no-progress", "--color", "never", *words],
-            directory=self.directory,
+            directory=NOWHERE,
             environment=self.environ,
             stdin=stdin.encode(),
             timeout=None,

@@ -21,9 +21,9 @@ _NOT_INSTALLED = 3
 _LONGEST = 400
 _NEEDED = (
     *("PATH", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"),
-    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "http_proxy", "https_proxy", "no_proxy", "all_proxy"),
-    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "PYENV_ROOT", "PYENV_VERSION"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PYENV_ROOT", "PYENV_VERSION"),
 )
+_PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -42,8 +42,12 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 def needed(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give the variables that any program needs on this machine: none is a secret, or names a place to write."""
-    return {name: environ[name] for name in _NEEDED if name in environ}
+    """Give the variables that any program needs on this machine: none is a secret, or names a place of the user's.
+
+    A proxy that takes a password is none of them.
+    """
+    kept = {name: environ[name] for name in _NEEDED if name in environ}
+    return kept | {name: environ[name] for name in _PROXIES if "@" not in environ.get(name, "@")}
 
 
 def ask(

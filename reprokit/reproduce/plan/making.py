@@ -5,6 +5,8 @@ Nothing is run, written or fetched for it.
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from reprokit.reproduce.inputs.repositories import Repository
 from reprokit.reproduce.inputs.whereabouts import Whereabouts
 from reprokit.reproduce.plan.rebuilt import Rebuilt, invocation_of
 from reprokit.reproduce.plan.values import Plan, PlannedEnvironment, PlannedSamples, PlannedSecret
+from reprokit.reproduce.proof import missing_secret
 from reprokit.reproduce.terms import Terms
 from reprokit.reproduce.tiers import RUNNING
 from reprokit.reproduce.verdict.choosing import choose
@@ -37,6 +40,7 @@ from reprokit.rerun.values import Rerun, Wishes
 from reprokit.rerun.wanted import WantedEnvironment, wanted
 from reprokit.sources import layout
 
+_PLAIN = re.compile(r"[\w@%+=:,./-]*", re.ASCII)
 _INCOMPLETE = frozenset({"W313", "W333", "W337", "W338", "W339", "W340", "W341"})
 """Findings of a capture by which a re-run may lack something, or have it otherwise."""
 
@@ -98,7 +102,7 @@ def _samples(bundle: Bundle, terms: Terms) -> Mapping[str, Sequence[SampleId]] |
 
 
 def _plan(bundle: Bundle, terms: Terms, rebuilt: Rebuilt, again: Rerun, located: Sequence[Whereabouts]) -> Plan:
-    checkouts = planned_checkouts(bundle, terms.origins)
+    checkouts = planned_checkouts(bundle, terms.origins, without=terms.without)
     if (own := standing_in.stand_in(bundle, terms.origins)) is not None:
         checkouts = [standing_in.planned(own)]
     environment = _environment(bundle, terms)
@@ -110,15 +114,15 @@ def _plan(bundle: Bundle, terms: Terms, rebuilt: Rebuilt, again: Rerun, located:
     missing = [
         *_missing_checkouts(checkouts, terms.without),
         *whereabouts.missing(located),
-        *local.missing(files),
+        *(f"{each}; `--map OLD=NEW` says where it is here" for each in local.missing(files)),
         *_missing_tools(environment, again, terms),
-        *(f"the secret `{each.name}`: set it as an environment variable" for each in secrets if _is_missing(each)),
+        *(missing_secret(each.name) for each in secrets if _is_missing(each)),
     ]
     return Plan(
         bundle=bundle.info.bundle_id,
         identity=bundle.identity,
         tier=terms.tier,
-        command=["".join(map(_shown, argument)) for argument in again.argv],
+        command=["".join(map(_shown, argument)) or "''" for argument in again.argv],
         command_from=rebuilt.come_from,
         lost=list(rebuilt.lost),
         directory=f"{{{again.directory}}}",
@@ -150,7 +154,8 @@ def _shown(part: Part) -> str:
         case SecretSlot(secret=name):
             return f"<{name}>"
         case _:
-            return part
+            # What the record says itself must not look like a place, a slot or two words.
+            return part if _PLAIN.fullmatch(part) else shlex.quote(part)
 
 
 def _is_slot(parts: Sequence[Part]) -> bool:
@@ -172,7 +177,8 @@ def _is_missing(secret: PlannedSecret) -> bool:
 def _missing_checkouts(checkouts: Sequence[PlannedCheckout], without: Collection[str]) -> Iterator[str]:
     for each in checkouts:
         if each.needed and each.name not in without and isinstance(each.comes_from, Unknown):
-            yield f"the source `{each.name}`: {each.comes_from.unknown}"
+            hint = f"`--source {each.name}=DIR` names one that has it, `--without {each.name}` leaves it out"
+            yield f"the source `{each.name}`: {each.comes_from.unknown}; {hint}"
 
 
 def _found_out(record: Record) -> Iterator[str]:
@@ -199,7 +205,7 @@ def _missing_tools(environment: PlannedEnvironment, again: Rerun, terms: Terms) 
 
 def _local(bundle: Bundle, record: Record, terms: Terms) -> list[FoundInput]:
     found = local.local_inputs(record, [source.root for source in bundle.sources])
-    ignored = left_behind(record.invocation)
+    ignored = left_behind(record.invocation, bundle.sources)
     return local.compare([each for each in found if not each.inside or each.given in ignored], terms.mapped)
 
 
@@ -249,7 +255,7 @@ def _downloads(
     if environment.mode == "rebuild":
         count = environment.packages - min(environment.vendored, environment.packages)
         if count:
-            yield f"packages that uv does not have yet, of {count}, from your package index"
+            yield f"what uv does not have yet of {count} packages; whether all can be had is found out then"
     for each in located:
         if each.comes_from == "hub":
             size = whereabouts.planned(each).download

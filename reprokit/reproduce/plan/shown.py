@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from reprokit.bundle.values import Unknown
@@ -27,7 +26,7 @@ def lines(plan: Plan) -> list[str]:
 def _command(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.command:
         told = "" if plan.command_from == "record" else ", worked out from what the harness wrote"
-        yield "command", " ".join(map(_word, plan.command)) + told
+        yield "command", " ".join(plan.command) + told
         yield "in", plan.directory
     for each in plan.lost:
         yield "not known", each
@@ -150,8 +149,4 @@ def duration(seconds: float) -> str:
 
 
 def _whence(place: str | Unknown) -> str:
-    return f"not to be had: {place.unknown}" if isinstance(place, Unknown) else f"from {place}"
-
-
-def _word(argument: str) -> str:
-    return argument if argument and not set(argument) & set(" \t\n'\"\\$`") else shlex.quote(argument)
+    return place.unknown if isinstance(place, Unknown) else f"from {place}"

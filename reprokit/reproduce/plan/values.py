@@ -49,8 +49,8 @@ class PlannedSamples(Struct, frozen=True, kw_only=True):
 class Plan(Struct, frozen=True, kw_only=True):
     """Everything that a reproduction would do.
 
-    `command` is for people: places of the workspace in braces, secrets in angle brackets. `missing` keeps the run from
-    starting and can be mended here, `obstacles` make it impossible.
+    `command` is for people: places of the workspace in braces, secrets in angle brackets, all else as a shell wants it.
+    `missing` keeps the run from starting and can be mended here, `obstacles` make it impossible.
     """
 
     schema: str = SCHEMA

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reprokit.bundle.record import Input
+from reprokit.bundle.record import Input, SubjectFile
 from reprokit.bundle.values import Unknown
 from reprokit.errors import UsageError
 from reprokit.reproduce.inputs.local import compare, local_inputs, missing
@@ -142,6 +142,26 @@ def test_what_is_no_regular_file_is_not_read(run_with, tmp_path):
         "other content",
         "absent",
     ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/proc/version", "/proc/kmsg", "/proc/self/pagemap", "/sys/kernel/notes", "/dev/null"]
+)
+def test_what_belongs_to_the_machine_is_never_opened(run_with, recorded, tmp_path, path):
+    (tmp_path / "link").symlink_to(path)
+    content = Path("/proc/version").read_bytes() if path == "/proc/version" else b""
+    up = "../" * len(tmp_path.parts) + path[1:]
+    file = SubjectFile(path=up, role="other", digest=f"sha256:{hashlib.sha256(content).hexdigest()}")
+    record = run_with(
+        named(path, content),
+        named(f"{tmp_path}/link", content),
+        named("/proc", kind="folder"),
+        models=[recorded.part(str(tmp_path), None, place=str(tmp_path), files=[file])],
+    )
+
+    found = compare(local_inputs(record, []), [])
+
+    assert {each.state for each in found} == {"other content"}
 
 
 def test_without_a_known_directory_nothing_can_be_looked_for(run_with):

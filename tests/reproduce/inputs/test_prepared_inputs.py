@@ -32,6 +32,9 @@ CONFIGURED = {
 DATA = "import datasets, json; print(json.dumps(datasets.load_dataset({})[{!r}][0]))"
 WIDTH = "from transformers import AutoConfig; print(AutoConfig.from_pretrained('org/tiny').n_embd)"
 UV = Path(sys.executable).with_name("uv")
+OF_UV = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
+OF_UV.setdefault("UV_CACHE_DIR", str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"))
+SPY = "import os, pathlib, sys; pathlib.Path({!r}).write_text(repr(dict(os.environ)))\n"
 CONFIG = {"config.json": b'{"model_type": "gpt2", "n_embd": 8}', "model.safetensors": b"weights"}
 
 
@@ -47,12 +50,12 @@ class Machine:
         self.home, self.workspace, self.python = root / "home", root / "workspace", python
         self.home.mkdir(exist_ok=True)
 
-    def prepare(self, record, *, python=True, **environ):
+    def prepare(self, record, *, python=True, uv=UV, **environ):
         """Prepare what a record names; gives the variables of the run."""
         self.workspace.mkdir(exist_ok=True)
-        environ = {"HOME": str(self.home), "PATH": os.environ["PATH"], **environ}
+        environ = {"HOME": str(self.home), "PATH": os.environ["PATH"], **OF_UV, **environ}
         found = locate(repositories(record, None), own_caches(environ, self.home), offline=is_offline(environ))
-        tools = Tools(python=self.python if python else None, uv=UV, environ=environ)
+        tools = Tools(python=self.python if python else None, uv=uv, environ=environ)
         self.prepared = prepare(found, self.workspace, tools)
         return variables(self.prepared, found, record)
 
@@ -215,9 +218,81 @@ def test_the_token_of_a_user_who_logged_in_is_found(hub, machine, recorded, writ
 def test_without_the_library_in_the_environment_uv_brings_it(hub, machine, recorded):
     hub.put("models", "org/tiny", {OLD: CONFIG}, main=OLD)
     record = recorded.subject(models=[recorded.cached("models", "org/tiny", CONFIG)])
-    of_uv = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
 
-    machine.prepare(record, python=False, HF_ENDPOINT=hub.address, **of_uv)
+    machine.prepare(record, python=False, HF_ENDPOINT=hub.address)
+
+    assert (machine.workspace / f"huggingface/hub/models--org--tiny/snapshots/{OLD}/config.json").exists()
+
+
+@pytest.fixture
+def spied(machine, torch, tmp_path):
+    """Let the Python that the run will have hold code of the bundle's; gives the file to which that tells all."""
+    told, folder = tmp_path / "told", tmp_path / "environment"
+    assert started(torch, "-m", "venv", "--without-pip", str(folder)).returncode == 0
+    (packages,) = folder.glob("lib/*/site-packages")
+    (real,) = torch.parents[1].glob("lib/*/site-packages")
+    (packages / "theirs.pth").write_text(SPY.format(str(told)) + f"{real}\n")
+    machine.python = folder / "bin/python"
+    return told
+
+
+SECRETS = {"HF_TOKEN": "hf_mine", "HUGGING_FACE_HUB_TOKEN": "hf_mine", "https_proxy": "http://ada:hf_mine@127.0.0.1:9"}
+
+
+def test_the_token_is_not_shown_to_the_python_that_the_run_will_have(hub, machine, recorded, spied):
+    hub.put("models", "org/tiny", {OLD: CONFIG}, main=OLD)
+    (hub.folder / "models/org/tiny/key").write_text("hf_mine")
+    record = recorded.subject(models=[recorded.cached("models", "org/tiny", CONFIG)])
+
+    machine.prepare(record, HF_ENDPOINT=hub.address, HF_TOKEN="hf_mine")
+
+    assert (machine.workspace / f"huggingface/hub/models--org--tiny/snapshots/{OLD}/config.json").exists()
+    assert not spied.exists()
+
+
+def test_without_uv_the_rebuilt_python_fetches_as_somebody_unknown(hub, machine, recorded, spied):
+    hub.put("models", "org/tiny", {OLD: CONFIG}, main=OLD)
+    record = recorded.subject(models=[recorded.cached("models", "org/tiny", CONFIG)])
+
+    machine.prepare(record, uv=None, HF_ENDPOINT=hub.address.replace("//", "//ada:hf_mine@"), **SECRETS)
+
+    assert "hf_mine" not in spied.read_text()
+    assert str(machine.home) not in spied.read_text()
+    (hub.folder / "models/org/tiny/key").write_text("hf_mine")
+    shutil.rmtree(machine.workspace)
+    with pytest.raises(InputMissingError, match="to whoever shows no token: uv is not installed") as refused:
+        machine.prepare(record, uv=None, HF_ENDPOINT=hub.address, **SECRETS)
+    assert "install uv" in str(refused.value.hint)
+
+
+def test_where_uv_has_no_library_the_rebuilt_python_fetches(hub, machine, recorded, spied, tmp_path):
+    hub.put("models", "org/tiny", {OLD: CONFIG}, main=OLD)
+    record = recorded.subject(models=[recorded.cached("models", "org/tiny", CONFIG)])
+    nothing = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": "", "PIP_FIND_LINKS": "", "UV_CACHE_DIR": str(tmp_path / "empty")}
+
+    machine.prepare(record, HF_ENDPOINT=hub.address, **nothing, HF_TOKEN="hf_mine")
+
+    assert (machine.workspace / f"huggingface/hub/models--org--tiny/snapshots/{OLD}/config.json").exists()
+    assert "hf_mine" not in spied.read_text()
+
+
+def test_what_prepares_a_dataset_sees_no_secret_and_not_the_home(hub, machine, recorded, spied):
+    hub.put("datasets", "org/sums", {OLD: SUMS}, main=OLD)
+    record = recorded.subject(datasets=[recorded.cached("datasets", "org/sums", SUMS)])
+
+    machine.prepare(record, HF_ENDPOINT=hub.address, **SECRETS)
+
+    assert not machine.prepared.online
+    assert "hf_mine" not in spied.read_text()
+    assert str(machine.home) not in spied.read_text()
+
+
+def test_settings_of_a_stranger_above_the_workspace_do_not_say_where_the_library_is_from(hub, machine, recorded):
+    hub.put("models", "org/tiny", {OLD: CONFIG}, main=OLD)
+    record = recorded.subject(models=[recorded.cached("models", "org/tiny", CONFIG)])
+    machine.workspace.with_name("uv.toml").write_text("no-index = true\nno-cache = true\nfind-links = []\n")
+
+    machine.prepare(record, python=False, HF_ENDPOINT=hub.address)
 
     assert (machine.workspace / f"huggingface/hub/models--org--tiny/snapshots/{OLD}/config.json").exists()
 
