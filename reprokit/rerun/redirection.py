@@ -13,7 +13,7 @@ from reprokit.rerun.parts import Parts, Place
 
 _ADDRESS = re.compile(r"\b(?:file://(?P<file>/)|[A-Za-z][A-Za-z0-9+.-]*://[^\s,;\"']*)")
 _ABSOLUTE = re.compile(r"(?<![\w./~<-])/[^\s,;:|&<>\"'`()\[\]{}/][^\s,;:|&<>\"'`()\[\]{}]*")
-_UPWARDS = re.compile(r"(?<![\w.])(?:[\w.-]+/)*\.\.(?:/[^\s,;:|&<>\"'`()\[\]{}]*)?")
+_UPWARDS = re.compile(r"(?<![\w.])(?:[\w.-]+/)*\.\.(?![\w.])(?:/[^\s,;:|&<>\"'`()\[\]{}]*)?")
 _HARMLESS = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr"})
 
 
@@ -120,7 +120,7 @@ def places_outside(parts: Parts, directory: str) -> Iterator[str]:
     """
     for part in (part for part in parts if isinstance(part, str)):
         text = _ADDRESS.sub(lambda match: match["file"] or "", part)
-        if part.startswith("/"):
+        if part.startswith("/") and part not in _HARMLESS:
             yield posixpath.normpath(part)
         for match in _ABSOLUTE.finditer(text):
             if match[0] not in _HARMLESS:

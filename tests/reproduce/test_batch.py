@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
+
+
+def until(happened, seconds=60):
+    """Wait for something to happen."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -36,31 +49,80 @@ def test_every_bundle_of_a_tag_is_reproduced_and_one_that_fails_stops_none(repro
     assert not list((reprokit.archive / ".reprokit/reproducing").iterdir())
 
 
-def test_a_batch_that_was_cut_short_goes_on_where_it_was(reprokit, tagged):
-    place = reprokit.archive / ".reprokit/reproducing"
-    reprokit("reproduce", "--all", "--tag", "paper", "--tier", "verify", check=1)
-    question = reprokit.json("list", "--tag", "paper")
-    begun = {"bundle": question[0]["id"], "exit_code": 0, "verdict": "identical bytes", "reason": "said before"}
+def test_a_batch_that_is_stopped_goes_on_where_it_was(reprokit, evaluation, tmp_path):
+    ran, go_on = tmp_path / "ran", tmp_path / "go on"
+    source = (evaluation / "evaluate.py").read_text()
+    waiting = f"""
+import os, pathlib, time
+if os.path.basename(os.getcwd()) == "source":
+    with open({str(ran)!r}, "a") as file:
+        file.write(sys.argv[1])
+    while sys.argv[1] == "2" and not pathlib.Path({str(go_on)!r}).exists():
+        time.sleep(0.05)
+"""
+    (evaluation / "evaluate.py").write_text(source.replace("seed = int", waiting + "seed = int", 1))
+    for seed in "123":
+        reprokit(
+            "capture", *reprokit.files, "--tag", "paper", "--", "python", "evaluate.py", seed, directory=evaluation
+        )
+    command = ("reproduce", "--all", "--tag", "paper", "--yes", "--env", "current")
 
-    def cut_short():
-        # The name of the file stands for the question: learn it from a batch that is stopped by a full queue of work.
+    stopped = subprocess.Popen(
+        [sys.executable, "-m", "reprokit", *command],
+        env=reprokit.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    until(lambda: ran.exists() and ran.read_text() == "12")
+    os.killpg(stopped.pid, signal.SIGINT)
+    status = stopped.wait(60)
+    began = ran.read_text()
+    go_on.touch()
+    resumed = reprokit.json(*command)
+
+    assert status == 130
+    assert began == "12", "what comes after the stopped one is not begun"
+    assert ran.read_text() == "1223", "what was done is not done again"
+    assert [each["verdict"] for each in resumed["attempts"]] == ["identical samples"] * 3
+
+
+def test_a_batch_that_is_asked_for_otherwise_is_another_one(reprokit, tagged):
+    batch = ("reproduce", "--all", "--tag", "paper", "--tier", "verify")
+    place = reprokit.archive / ".reprokit/reproducing"
+    place.mkdir(parents=True)
+    begun = {"bundle": tagged[0], "exit_code": 0, "verdict": "identical bytes", "reason": "said before"}
+
+    def plant():
+        """Leave what another call would have left: it is known by the name of the file that a stopped batch has."""
         from reprokit.archive.layout import Archive
+        from reprokit.cli.reproducing import _manner, call_of
         from reprokit.reproduce.batch import open_batch
 
-        batch = open_batch(
-            Archive(root=reprokit.archive), ["paper", "", "verify", "rebuild", "0", "50", "1"], afresh=True
+        options = {
+            "archive": None, "workspace": None, "yes": False, "signature": None, "only_plan": False, "as_json": True,
+            "margins": (), "tier": "verify", "mode": "rebuild", "sources": (), "without": (), "mapped": (),
+            "shared": (), "allow_sdist": False, "nearest": False, "samples": None, "seed": None, "repeats": 1,
+            "labels": (),
+        }  # fmt: skip
+        question = ["paper", "", *_manner(call_of(options).terms)]
+        open_batch(Archive(root=reprokit.archive), question, afresh=True).place.write_text(
+            json.dumps(begun) + "\n{ cut"
         )
-        place.mkdir(exist_ok=True)
-        batch.place.write_text(json.dumps(begun) + "\n{ cut off")
 
-    cut_short()
-    resumed = reprokit.json("reproduce", "--all", "--tag", "paper", "--tier", "verify", check=1)
-    cut_short()
-    anew = reprokit.json("reproduce", "--all", "--tag", "paper", "--tier", "verify", "--again", check=1)
+    plant()
+    resumed = reprokit.json(*batch, check=1)
+    plant()
+    otherwise = reprokit.json(*batch, "--share", "home", check=1)
+    anew = reprokit.json(*batch, "--again", check=1)
 
     assert resumed["attempts"][0]["reason"] == "said before"
+    assert otherwise["attempts"][0]["reason"] != "said before"
     assert anew["attempts"][0]["reason"] != "said before"
-    assert [each["verdict"] for each in anew["attempts"]] == ["identical bytes", None, "identical bytes"]
+
+
+def test_a_tag_that_no_bundle_has_is_no_success(reprokit, tagged):
+    assert reprokit("reproduce", "--all", "--tag", "papre", "--yes", check=10).stdout == ""
 
 
 def test_reproductions_are_not_reproduced_in_turn(reprokit, tagged):

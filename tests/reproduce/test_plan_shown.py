@@ -18,7 +18,7 @@ def a_plan(**members):
         "bundle": "20260101T000000Z-lm_eval-m-12345678",
         "identity": "sha256:" + "0" * 64,
         "tier": "rerun",
-        "command": ["lm_eval", "--model_args", "pretrained=org/m,note=two words"],
+        "command": ["lm_eval", "--model_args", "'pretrained=org/m,note=two words'", "{outputs/x}"],
         "directory": "{source}",
         "environment": PlannedEnvironment(mode="rebuild", python="3.11.7", packages=40, checked=30, vendored=2),
     }
@@ -31,7 +31,7 @@ def row(plan, title):
 
 
 def test_the_command_can_be_read_word_by_word():
-    assert row(a_plan(), "command") == ["lm_eval --model_args 'pretrained=org/m,note=two words'"]
+    assert row(a_plan(), "command") == ["lm_eval --model_args 'pretrained=org/m,note=two words' {outputs/x}"]
     assert "worked out from what the harness wrote" in row(a_plan(command_from="outputs"), "command")[0]
 
 
@@ -53,7 +53,7 @@ def test_each_checkout_says_what_it_is_for_and_where_it_comes_from():
 
     assert told == [
         f"evals (working directory) at {COMMIT[:12]} + patch, from the git bundle that was captured",
-        f"lib at {COMMIT[:12]}, not to be had: lost",
+        f"lib at {COMMIT[:12]}, lost",
     ]
 
 

@@ -49,7 +49,7 @@ def test_outputs_are_redirected_and_places_of_the_checkout_follow_it(record):
     assert again.argv[1] == (Place("source", "run.py"),)
     assert again.argv[2] == ("--out=", Place("outputs", "results"))
     assert again.argv[4] == ("k=", Place("source", "tasks"))
-    assert dict(again.variables) == {"PYTHONPATH": (Place("source", "lib"), ":src")}
+    assert dict(again.variables) == {"PYTHONPATH": (Place("source", "lib"), ":", Place("source", "src"))}
     assert set(again.dropped) == {"HF_HOME", "A;rm"}
     assert again.obstacles == ()
 
@@ -85,11 +85,11 @@ def test_what_the_user_maps_is_taken_from_there_and_the_longest_folder_wins(reco
         program_in="system",
         source="evals",
         inputs=[Input(path="/database", argument=3, kind="file", inside=False)],
-        environment_variables=[Variable(name="MODELS_PATH", value="/data/m:/home/ada/evals")],
+        environment_variables=[Variable(name="HF_FOLDERS", value="/data/m:/home/ada/evals")],
     )
 
     assert again.argv[1:] == (("--a=/mnt/x",), ("--b=/mnt/other/y",), ("--c=/database",))
-    assert dict(again.variables) == {"MODELS_PATH": ("/mnt/m:", Place("source"))}
+    assert dict(again.variables) == {"HF_FOLDERS": ("/mnt/m:", Place("source"))}
     assert again.obstacles == ()
 
 

@@ -8,7 +8,7 @@ import subprocess
 import msgspec
 import pytest
 
-from reprokit.bundle.environment import Environment
+from reprokit.bundle.environment import Environment, Interpreter
 from reprokit.bundle.record import Variable
 from reprokit.bundle.source import Source
 from reprokit.bundle.values import SecretSlot, Unknown
@@ -36,10 +36,10 @@ def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
         changed,
         invocation=msgspec.structs.replace(
             changed.invocation,
-            argv=["true", hostile, ["k=", SecretSlot(secret="A;touch owned")]],
+            argv=["true", hostile, ["k=", SecretSlot(secret="A_KEY")]],
             program_in="system",
             source="evals",
-            environment_variables=[Variable(name="GOOD", value=hostile)],
+            environment_variables=[Variable(name="HF_GOOD", value=hostile)],
             directory_in_source=".",
         ),
     )
@@ -55,7 +55,7 @@ def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
     subprocess.run(
         ["bash", written, tmp_path / "w"],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "A_touch_owned": "v"},
+        env={"PATH": os.environ["PATH"], "A_KEY": "v"},
         capture_output=True,
         check=False,
     )
@@ -90,3 +90,11 @@ def test_a_remote_that_must_not_be_fetched_from_is_not_in_the_script(record):
 
     assert "owned" not in text
     assert "https://host.invalid/evals.git" in text
+
+
+@pytest.mark.parametrize("version", ["3.11$(touch owned)", "/tmp/evil", "3.11'; touch owned", "3.11 --with x"])
+def test_no_script_names_a_python_that_is_none(record, version):
+    interpreter = Interpreter(executable="/p", prefix="/", base_prefix="/", version=version, implementation="cpython")
+    environment = Environment(learnt_from="probe", interpreter=interpreter, packages=[])
+
+    assert "cannot run it again" in script.text(record(), environment, [])

@@ -101,6 +101,9 @@ def variables_to_build_with(environ: Mapping[str, str], home: Path) -> dict[str,
         for name, value in variables(environ).items()
         if not _PRIVATE.fullmatch(name) and not (_PROXY.fullmatch(name) and "@" in value)
     }
+    # Nothing answers there without a password, and then uv would do nothing at all.
+    links = [each for each in variables(environ).get("UV_FIND_LINKS", "").split(",") if not _LET_IN.search(each)]
+    kept |= {"UV_FIND_LINKS": ",".join(links)} if links != [""] else {}
     own = Path(environ.get("HOME") or Path.home())
     settings = Path(environ.get("XDG_CONFIG_HOME") or own / ".config")
     places = {

@@ -58,9 +58,9 @@ def fetch(
         "files": [file.path for file in repository.files] if repository.all_listed else None,
     }
     cache.mkdir(parents=True, exist_ok=True)
-    answer, untold = _with_token(uv, question, environ, cache), ""
-    if isinstance(answer, str):
-        answer, untold = _without_token(python, question, environ, cache), answer
+    asked = _with_token(uv, question, environ, cache)
+    untold = asked if isinstance(asked, str) else ""
+    answer = _without_token(python, question, environ, cache) if isinstance(asked, str) else asked
     if answer is None:
         raise InputMissingError(
             f"nothing here can fetch `{repository.name}` from the hub: {untold}",

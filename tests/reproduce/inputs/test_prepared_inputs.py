@@ -268,7 +268,8 @@ def test_without_uv_the_rebuilt_python_fetches_as_somebody_unknown(hub, machine,
 def test_where_uv_has_no_library_the_rebuilt_python_fetches(hub, machine, recorded, spied, tmp_path):
     hub.put("models", "org/tiny", {OLD: CONFIG}, main=OLD)
     record = recorded.subject(models=[recorded.cached("models", "org/tiny", CONFIG)])
-    nothing = {"UV_NO_INDEX": "1", "UV_FIND_LINKS": "", "PIP_FIND_LINKS": "", "UV_CACHE_DIR": str(tmp_path / "empty")}
+    (tmp_path / "nothing.toml").write_text("no-index = true\nno-cache = true\n")
+    nothing = {"UV_CONFIG_FILE": str(tmp_path / "nothing.toml"), "PIP_FIND_LINKS": ""}
 
     machine.prepare(record, HF_ENDPOINT=hub.address, **nothing, HF_TOKEN="hf_mine")
 
