@@ -135,6 +135,24 @@ def test_reproducing_it_gives_identical_samples_in_a_linked_bundle(live):
     reprokit("diff", shown["id"], result["reproduced_as"])
 
 
+def test_a_smoke_test_evaluates_the_chosen_samples_and_no_others(live):
+    _, shown, reprokit, _ = live
+    words = ("reproduce", shown["id"], "--tier", "smoke", "--samples", "3", "--env", "current", "--yes", "--json")
+
+    # The dummy model's answers depend on how many there are: what is compared counts here, and not the verdict.
+    try:
+        result = json.loads(reprokit(*words))
+    except AssertionError:
+        result = json.loads(reprokit(*words, status=1))
+
+    compared = {task["task"]: task for task in result["difference"]["samples"]}
+    assert {name: task["compared"] for name, task in compared.items()} == {"larger": 3, "sums": 6}
+    assert all(task["only_in_a"] == task["only_in_b"] == 0 for task in compared.values())
+    again = json.loads(reprokit("show", result["reproduced_as"], "--json"))
+    assert {task["name"]: task["samples_saved"] for task in again["results"]["tasks"]} == {"larger": 3, "sums": 6}
+    assert not any("--samples" in delta["what"] for delta in result["deltas"])
+
+
 def test_the_bundle_s_own_script_gives_the_same_samples_without_reprokit(live, tmp_path):
     path, shown, _, environment = live
     # Only git, uv and the system: neither reprokit nor the harness's environment is on PATH.

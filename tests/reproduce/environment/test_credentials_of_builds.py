@@ -141,9 +141,7 @@ def test_a_package_from_git_is_built_without_credentials(workspace, person, told
     seen(told)
 
 
-def test_what_is_hooked_into_the_environment_sees_no_credentials(
-    rebuilt, shelf, checkout, told, tmp_path, environment_of
-):
+def test_what_is_hooked_into_the_environment_sees_no_credentials(rebuilt, shelf, checkout, tmp_path, environment_of):
     carried = replace(shelf, folder=tmp_path / "carried")
     carried.wheel("alpha")
     (wheel,) = carried.folder.iterdir()
