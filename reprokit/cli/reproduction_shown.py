@@ -24,7 +24,8 @@ def show(result: Reproduction) -> None:
     """Print the verdict in the first line, then what it is about."""
     for line in _lines(result):
         click.echo(visible(line))
-    if result.difference is not None and result.verdict != "identical samples":
+    # Of several runs the comparison is with their mean, which no single verdict and no stage stands for.
+    if result.difference is not None and result.verdict != "identical samples" and len(result.runs) == 1:
         click.echo()
         for line in difference_lines(result.difference):
             click.echo(line)
@@ -40,6 +41,8 @@ def _facts(result: Reproduction) -> Iterator[tuple[str, str]]:
     yield "original", result.original
     for run in result.runs:
         yield "reproduced", run.bundle + (f", {run.verdict}" if len(result.runs) > 1 else "")
+    if len(result.runs) > 1:
+        yield "compare", f"one of them: `reprokit diff {result.original} {result.runs[0].bundle}`"
     yield from (("repeats", _of_spread(spread)) for spread in result.spreads)
     yield from (("flips", _of_flips(rate)) for rate in result.flips)
     if result.rescored is not None:

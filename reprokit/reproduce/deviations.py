@@ -16,14 +16,14 @@ _NONE = "absent"
 
 
 def all_deltas(found: Sequence[Delta], difference: Difference | None, plan: Plan) -> list[Delta]:
-    """List all that was not as recorded: what setting up found, then what the two records say of the two runs.
+    """List all that was not as recorded: what setting up found, the machine, then what the records of the runs say.
 
     What a subset of the samples brings with it is no delta, and neither is what a comparison takes for noise.
     """
     named = {each.what for each in found}
     changes = difference.setup if difference is not None else []
     told = [each for each in map(_delta, _of_interest(changes, plan)) if each.what not in named]
-    return [*found, *told]
+    return [*found, *plan.machine, *told]
 
 
 def _of_interest(changes: Iterable[Change], plan: Plan) -> Iterator[Change]:
@@ -31,7 +31,8 @@ def _of_interest(changes: Iterable[Change], plan: Plan) -> Iterator[Change]:
     for change in changes:
         if plan.samples is not None and _OF_A_SUBSET.fullmatch(change.name):
             continue
-        if any(place in change.name for place in moved):
+        # The machine is told of in a comparison of its own.
+        if any(place in change.name for place in moved) or change.area == "hardware":
             continue
         yield change
 

@@ -294,3 +294,15 @@ def test_a_patch_outside_of_the_bundle_is_not_read(repository, seen, bag, tmp_pa
 
     with pytest.raises(InvalidRecordError, match="names a file outside of itself"):
         restore_all(bundle, tmp_path / "workspace", Origins())
+
+
+def test_a_submodule_that_was_not_checked_out_is_not_asked_for(with_submodule, seen, bag, tmp_path):
+    root = with_submodule('[submodule "x"]\n\tpath = library\n\turl = "https://host.invalid/library"\n')
+    observed = seen(root, WORKED_IN)
+    bundle = bag(*observed, submodules_empty=observed[0].source.submodules_empty)
+
+    restored = restore_all(bundle, tmp_path / "workspace", Origins())
+
+    assert observed[0].source.submodules_empty == ["library"]
+    assert restored.deltas == ()
+    assert [each.name for each in planned_checkouts(bundle, Origins())] == ["evals"]
