@@ -25,6 +25,7 @@ class StandIn:
 
     folder: Path
     commit: str
+    dirty: bool = False
 
 
 def stand_in(bundle: Bundle, origins: Origins) -> StandIn | None:
@@ -44,7 +45,9 @@ def stand_in(bundle: Bundle, origins: Origins) -> StandIn | None:
         commit = git.run(["rev-parse", "--verify", "HEAD^{commit}"], directory=folder).decode("ascii").strip()
     except GitError as error:
         raise UsageError(f"`{folder}` has no commit: {error.message}", hint=hint) from error
-    return StandIn(folder=folder, commit=commit)
+    asked = ["status", "--porcelain", "--ignore-submodules=none"]
+    changed = git.answer(asked, directory=folder, environment={"GIT_OPTIONAL_LOCKS": "0"})
+    return StandIn(folder=folder, commit=commit, dirty=bool(changed))
 
 
 def planned(found: StandIn) -> PlannedCheckout:
@@ -55,7 +58,7 @@ def planned(found: StandIn) -> PlannedCheckout:
         commit=found.commit,
         tree=None,
         used_as=["your word: nothing was recorded"],
-        comes_from=f"`{found.folder}`",
+        comes_from=f"`{found.folder}`" + (", without its uncommitted changes" if found.dirty else ""),
     )
 
 
