@@ -246,11 +246,15 @@ def test_an_input_that_git_ignores_is_told_at_the_capture_and_in_the_plan(reprok
         "kept.json",
         directory=evaluation,
     )
-    plan = reprokit("reproduce", "latest", "--plan", "--env", "current", check=21)
+    plan = reprokit("reproduce", "latest", "--plan", "--env", "current").stdout
+    (evaluation / "questions.txt").unlink()
+    without = reprokit("reproduce", "latest", "--plan", "--env", "current", check=21).stdout
 
     assert "W313 source/my-evals.json: part of the source was left out: the input `questions.txt`" in captured.stderr
-    assert "missing      `questions.txt` is not in the bundle" in plan.stdout
-    assert "kept.json`" not in plan.stdout
+    assert f"{evaluation / 'questions.txt'}, the same" in plan
+    assert "W313" in plan
+    assert f"missing        `{evaluation / 'questions.txt'}` is not on this machine" in without
+    assert "--map OLD=NEW" in without
 
 
 def test_running_a_second_time_over_old_outputs_is_no_finding(reprokit, evaluation):

@@ -275,7 +275,7 @@ def test_a_copy_is_planned_and_its_code_runs_only_with_consent(run, reprokit, ca
 
     assert "evaluate.py" in plan.stdout
     assert refused.returncode in {21, 22}
-    assert "`reprokit pull shelf:mine:v7`, then ask again" in script.stderr
+    assert "keep it first: `reprokit pull shelf:mine:v7`" in script.stderr
     assert run("list", *other).stdout == ""
     nothing_left()
 

@@ -135,6 +135,32 @@ def test_reproducing_it_gives_identical_samples_in_a_linked_bundle(live):
     reprokit("diff", shown["id"], result["reproduced_as"])
 
 
+def test_somebody_else_reproduces_it_from_the_packed_bundle_alone(live, tmp_path):
+    path, shown, _, environment = live
+    packed, other = tmp_path / "run.tar.gz", tmp_path / "bob"
+    subprocess.run(["tar", "-czf", packed, "-C", path.parent, path.name], check=True)
+    home, gone = Path(environment["HOME"]), Path(environment["HOME"]).with_name("gone")
+    theirs = {**environment, "HOME": str(other), "USER": "bob", "HF_HOME": str(other / "hf")}
+    theirs["REPROKIT_ARCHIVE"] = str(other / "archive")
+    other.mkdir()
+    command = [sys.executable, "-m", "reprokit"]
+    subprocess.run([*command, "init", other / "archive"], cwd=other, env=theirs, check=True, capture_output=True)
+
+    home.rename(gone)
+    try:
+        words = ["reproduce", packed, "--yes", "--allow-sdist", "--json"]
+        done = subprocess.run(
+            [*command, *words], cwd=other, env=theirs, capture_output=True, text=True, check=False, timeout=280
+        )
+    finally:
+        gone.rename(home)
+
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["verdict"], result["deltas"]) == ("identical samples", [])
+    assert result["original"] == shown["id"]
+
+
 def test_a_smoke_test_evaluates_the_chosen_samples_and_no_others(live):
     _, shown, reprokit, _ = live
     words = ("reproduce", shown["id"], "--tier", "smoke", "--samples", "3", "--env", "current", "--yes", "--json")
