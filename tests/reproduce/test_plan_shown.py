@@ -109,5 +109,10 @@ def test_what_differs_and_what_nobody_can_promise_is_told():
     assert row(plan, "took") == ["2.0 h the first time"]
 
 
+def test_a_tier_that_runs_nothing_says_what_it_does():
+    assert "every byte" in lines(a_plan(tier="verify"))[1]
+    assert "saved samples" in lines(a_plan(tier="rescore"))[1]
+
+
 def test_times_are_written_for_people():
     assert [duration(each) for each in (0.4, 119, 600, 90000)] == ["0.4 s", "119 s", "10 min", "25.0 h"]

@@ -14,10 +14,16 @@ from reprokit.reproduce.plan.values import Plan, PlannedEnvironment, PlannedSecr
 _SHORT = 12
 _WIDTH = 14
 _MINUTE, _HOUR = 60, 3600
+_DOES = {
+    "verify": "reads every byte of the bundle; nothing is run, fetched or written but an event of the ledger",
+    "rescore": "computes the scores again from the saved samples; nothing is run or fetched",
+}
 
 
 def lines(plan: Plan) -> list[str]:
     """Write a plan for people, one fact a line."""
+    if plan.tier in _DOES:
+        return [f"reproduce {plan.bundle}, tier {plan.tier}", f"  {'does':<{_WIDTH}} {_DOES[plan.tier]}"]
     rows = [*_command(plan), *_what_it_is_made_from(plan), *_surroundings(plan), *_doubts(plan)]
     name = "" if plan.tier == "rerun" else f", tier {plan.tier}"
     return [f"reproduce {plan.bundle}{name}", *(f"  {title:<{_WIDTH}} {text}" for title, text in rows)]
