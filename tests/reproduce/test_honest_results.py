@@ -156,6 +156,10 @@ def test_home_is_shared_only_when_asked(reprokit, run, tmp_path):
 
     assert seen.read_text() == str(reprokit.home)
     assert "the run saw your own home" in result["not_guaranteed"]
+    lines = [line for path in reprokit.archive.glob("ledger/*/*reproduced*") for line in path.read_text().splitlines()]
+    (event,) = map(json.loads, lines)
+    assert event["detail"]["verdict"] == "identical samples"
+    assert "the run saw your own home" in event["detail"]["doubts"]
 
 
 def test_a_run_that_writes_nothing_is_not_comparable(reprokit, run):
@@ -164,7 +168,7 @@ def test_a_run_that_writes_nothing_is_not_comparable(reprokit, run):
     assert result["verdict"] == "not comparable"
 
 
-def test_all_that_is_told_is_in_the_ledger_too(reprokit, run, tmp_path):
+def test_code_from_outside_of_every_checkout_is_told_in_the_plan(reprokit, run, tmp_path):
     library = tmp_path / "library"
     library.mkdir()
     (library / "beside.py").write_text("")
