@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from reprokit.bundle.values import Json
 from reprokit.diff.difference import Change, Difference
@@ -12,6 +12,7 @@ from reprokit.reproduce.plan.values import Plan
 
 _LONGEST = 120
 _OF_A_SUBSET = re.compile(r"--samples|--limit|--offset|.*\b(limit|offset|samples|n-samples)\b.*")
+_VERSION = re.compile(r"[a-z_]+_version")
 _NONE = "absent"
 
 
@@ -21,14 +22,19 @@ def all_deltas(found: Sequence[Delta], difference: Difference | None, plan: Plan
     What a subset of the samples brings with it is no delta, and neither is what a comparison takes for noise.
     """
     named = {each.what for each in found}
-    changes = difference.setup if difference is not None else []
-    told = [each for each in map(_delta, _of_interest(changes, plan)) if each.what not in named]
+    told = [] if difference is None else [_delta(each) for each in _of_interest(difference, plan)]
+    told = [each for each in told if each.what not in named]
     return [*found, *plan.machine, *told]
 
 
-def _of_interest(changes: Iterable[Change], plan: Plan) -> Iterator[Change]:
+def _of_interest(difference: Difference, plan: Plan) -> Iterator[Change]:
+    # Where both environments were seen, what a harness says of its own version adds nothing: lmms-eval names the commit
+    # of whatever repository its environment lies in.
+    seen = not any(each.area == "packages" for each in difference.not_compared)
     moved = {each.path for each in plan.local_inputs} | {each.here for each in plan.local_inputs}
-    for change in changes:
+    for change in difference.setup:
+        if seen and change.area == "claims" and _VERSION.fullmatch(change.name):
+            continue
         if plan.samples is not None and _OF_A_SUBSET.fullmatch(change.name):
             continue
         # The machine is told of in a comparison of its own.

@@ -755,7 +755,7 @@ def test_a_live_capture_holds_every_checkout_as_it_was_before_the_run_changed_it
     assert ("W311", "source/lib.json") in {(each["code"], each["where"]) for each in bundle["findings"]}
     assert reprokit("validate", shown["id"]).returncode == 0
     plan = reprokit.json("reproduce", "--plan", shown["id"], check=None)
-    assert [(each["name"], each["place"], each["used_as"]) for each in plan["checkouts"]] == [
-        ("evals", "source", ["working directory"]),
-        ("lib", "sources/lib", ["module `lib`"]),
+    assert [(each["name"], each["place"], each["used_as"][0]) for each in plan["checkouts"]] == [
+        ("evals", "source", "working directory"),
+        ("lib", "sources/lib", "module `lib`"),
     ]
