@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -45,6 +46,8 @@ from reprokit.reproduce.verdict.margins import require_margins
 from reprokit.rerun import command as reruns
 from reprokit.rerun import script
 from reprokit.rerun.wanted import wanted
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,8 +245,11 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
     workspace = call.workspace or Path(tempfile.mkdtemp(prefix="reprokit-"))
     try:
         result = run_again(bundle, drawn, archive, terms, workspace)
-    except BaseException:
+    except BaseException as error:
         _leave(workspace, kept=call.workspace is not None)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            hint = "make room, or name a folder on another disk: `--workspace DIR`"
+            raise UsageError(f"there is no room on the disk of the workspace `{workspace}`", hint=hint) from error
         raise
     result = noted(archive, bundle, result)
     if call.workspace is None:

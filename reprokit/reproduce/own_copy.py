@@ -22,6 +22,7 @@ def own_copy(bundle: Bundle, into: Path) -> Bundle:
 
     Raises:
         FixityError: a file is not what was captured, or is no longer what it was.
+        OSError: the copy cannot be written.
     """
     into.mkdir(parents=True)
     for name in bag.TAG_FILES:
@@ -39,12 +40,14 @@ def _copy(bundle: Bundle, path: str, digest: str, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     sha256 = hashlib.sha256()
     try:
-        with bag.open_regular(bundle.path / path) as stream, to.open("xb") as file:
-            while chunk := stream.read(_CHUNK):
-                sha256.update(chunk)
-                file.write(chunk)
+        opened = bag.open_regular(bundle.path / path)
     except OSError as error:
         raise _changed(bundle, path) from error
+    # What goes wrong from here on, as on a full disk, says nothing against the bundle.
+    with opened as stream, to.open("xb") as file:
+        while chunk := stream.read(_CHUNK):
+            sha256.update(chunk)
+            file.write(chunk)
     if sha256.hexdigest() != digest:
         raise _changed(bundle, path)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 
 from reprokit.bundle.reading import open_bundle
@@ -51,3 +53,16 @@ def test_a_file_that_became_a_link_is_not_followed(bundle, tmp_path):
 
     with pytest.raises(FixityError):
         own_copy(bundle, tmp_path / "copy")
+
+
+def test_a_full_disk_says_nothing_against_the_bundle(bundle, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # A file that may grow no further is as good as a disk that is full.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError, match="too large") as failure:
+            own_copy(bundle, tmp_path / "copy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert not isinstance(failure.value, FixityError)

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from reprokit.bundle.record import Input, Output, Variable
-from reprokit.bundle.source import Source, Use
+from reprokit.bundle.source import Use
 from reprokit.bundle.values import SecretSlot
 from reprokit.rerun import command
 from reprokit.rerun.parts import Place, opaque
 from reprokit.rerun.values import Wishes
 
 
-def a_source(**changes):
-    source = Source(
-        name="evals",
-        root="/home/ada/evals",
-        commit="a" * 40,
-        tree="b" * 40,
-        swhid="swh:1:dir:" + "b" * 40,
-        dirty=False,
-        patch=None,
-        git_bundle=None,
-    )
-    return msgspec.structs.replace(source, **changes)
+@pytest.fixture
+def placed(a_source):
+    """Give a function that plans the re-run of a record with another invocation."""
+
+    def place(record, sources=(), mapped=None, **invocation):
+        changed = msgspec.structs.replace(record, invocation=msgspec.structs.replace(record.invocation, **invocation))
+        return command.plan(changed, sources or [a_source()], Wishes(mapped=mapped or {}))
+
+    return place
 
 
-def placed(record, sources=(), mapped=None, **invocation):
-    changed = msgspec.structs.replace(record, invocation=msgspec.structs.replace(record.invocation, **invocation))
-    return command.plan(changed, sources or [a_source()], Wishes(mapped=mapped or {}))
-
-
-def test_outputs_are_redirected_and_places_of_the_checkout_follow_it(record):
+def test_outputs_are_redirected_and_places_of_the_checkout_follow_it(record, placed):
     again = placed(
         record(),
         argv=["python", "/home/ada/evals/run.py", "--out=/data/results", "--tasks", "k=/home/ada/evals/tasks"],
@@ -54,13 +47,13 @@ def test_outputs_are_redirected_and_places_of_the_checkout_follow_it(record):
     assert again.obstacles == ()
 
 
-def test_an_absolute_output_that_no_argument_names_is_refused(record):
+def test_an_absolute_output_that_no_argument_names_is_refused(record, placed):
     again = placed(record(), outputs=[Output(path="/data/results.json")])
 
     assert "cannot be redirected" in again.obstacles[0]
 
 
-def test_a_place_of_another_checkout_follows_that_one(record):
+def test_a_place_of_another_checkout_follows_that_one(record, placed, a_source):
     other = a_source(name="harness", root="/home/ada/harness", used_as=[Use(kind="editable install", name="lm_eval")])
     again = placed(
         record(),
@@ -76,7 +69,7 @@ def test_a_place_of_another_checkout_follows_that_one(record):
     assert again.obstacles == ()
 
 
-def test_what_the_user_maps_is_taken_from_there_and_the_longest_folder_wins(record):
+def test_what_the_user_maps_is_taken_from_there_and_the_longest_folder_wins(record, placed):
     again = placed(
         record(),
         mapped={"/data": "/mnt", "/data/deep": "/mnt/other"},
@@ -93,7 +86,7 @@ def test_what_the_user_maps_is_taken_from_there_and_the_longest_folder_wins(reco
     assert again.obstacles == ()
 
 
-def test_a_secret_in_a_variable_is_wished_for_and_one_in_an_argument_needed(record):
+def test_a_secret_in_a_variable_is_wished_for_and_one_in_an_argument_needed(record, placed):
     again = placed(
         record(),
         argv=["python", ["key=", SecretSlot(secret="A_KEY")]],

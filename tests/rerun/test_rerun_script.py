@@ -10,26 +10,11 @@ import pytest
 
 from reprokit.bundle.environment import Environment, Interpreter
 from reprokit.bundle.record import Variable
-from reprokit.bundle.source import Source
 from reprokit.bundle.values import SecretSlot, Unknown
 from reprokit.rerun import script
 
 
-def a_source(**changes):
-    source = Source(
-        name="evals",
-        root="/home/ada/evals",
-        commit="a" * 40,
-        tree="b" * 40,
-        swhid="swh:1:dir:" + "b" * 40,
-        dirty=False,
-        patch=None,
-        git_bundle=None,
-    )
-    return msgspec.structs.replace(source, **changes)
-
-
-def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
+def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path, a_source):
     hostile = "x'; touch owned; echo '$(touch owned)`touch owned`\n touch owned"
     changed = record()
     changed = msgspec.structs.replace(
@@ -73,7 +58,7 @@ def test_the_script_quotes_everything_a_hostile_record_says(record, tmp_path):
         {"submodules": {"../../outside": "a" * 40}},
     ],
 )
-def test_no_script_is_written_for_a_checkout_that_is_none(record, changes):
+def test_no_script_is_written_for_a_checkout_that_is_none(record, changes, a_source):
     environment = Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
 
     text = script.text(record(), environment, [a_source(**changes)])
@@ -82,7 +67,7 @@ def test_no_script_is_written_for_a_checkout_that_is_none(record, changes):
     assert "checkout " not in text
 
 
-def test_a_remote_that_must_not_be_fetched_from_is_not_in_the_script(record):
+def test_a_remote_that_must_not_be_fetched_from_is_not_in_the_script(record, a_source):
     environment = Environment(learnt_from="nothing", packages=Unknown(unknown="no record"))
     remotes = {"a": "ext::sh -c touch% owned", "b": "--upload-pack=touch owned", "c": "https://host.invalid/evals.git"}
 
