@@ -240,7 +240,7 @@ def test_code_of_a_second_checkout_that_is_named_by_a_relative_path_comes_from_i
     left_out = ("--without", "library")
     assert "left out, as you asked" in reprokit("reproduce", bundle, "--plan", "--env", "current", *left_out).stdout
     assert "exit status 1" in again(reprokit, bundle, *left_out, check=20).stderr
-    assert "no checkout called `libary`" in again(reprokit, bundle, "--without", "libary", check=2).stderr
+    assert "no checkout called `nosuch`" in again(reprokit, bundle, "--without", "nosuch", check=2).stderr
 
 
 def test_a_signature_by_a_trusted_key_is_consent_and_any_other_is_not(reprokit, run, tmp_path):
