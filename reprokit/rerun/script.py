@@ -108,7 +108,7 @@ def _flat(text: str) -> str:
 
 def _sources(sources: Sequence[Source], main: str | None) -> str:
     if not sources:
-        return "# Source: the command was not run in a git checkout.\n"
+        return "# Source: no checkout is in the bundle.\n"
     laid = places(sources, main)
     lines = ["# Source: commit, patch and tree of every checkout", _GIT.rstrip("\n")]
     # A submodule lies inside its parent, which has to be there before it.

@@ -235,7 +235,12 @@ def test_a_repository_that_git_cannot_read_costs_the_source_and_not_the_capture(
     assert "W316" in done.stderr
     assert record["sources"] == [] or "unknown" in record["sources"]
     reprokit("validate", "latest")
-    assert "not in the bundle" in reprokit("reproduce", "latest", "--plan", "--env", "current", check=21).stdout
+    # The program itself still lies where it was, unchanged: it can be run, and the plan says what is missing.
+    plan = reprokit("reproduce", "latest", "--plan", "--env", "current").stdout
+    assert "none: no checkout is in the bundle" in plan
+    assert "a checkout that code came from is not in the bundle" in plan
+    (evaluation / "evaluate.py").unlink()
+    assert "evaluate.py" in reprokit("reproduce", "latest", "--plan", "--env", "current", check=21).stdout
 
 
 @pytest.mark.parametrize(

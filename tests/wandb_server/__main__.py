@@ -28,7 +28,9 @@ def main() -> None:
         world = World(key=arguments.key, viewer=arguments.viewer, teams=arguments.team)
     server = Server(arguments.port, world, Faults())
     over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    # Waited for by a thread: a handler could interrupt the very call that it has to wake, and wait for it for ever.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=_wait_for_request_to_end, args=(over,), daemon=True).start()
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 60}, daemon=True).start()
     if arguments.admin:
         admin = AdminServer(arguments.admin, server)
@@ -42,6 +44,11 @@ def main() -> None:
         with server.lock:
             _write(state, pickle.dumps(world))
     os._exit(0)
+
+
+def _wait_for_request_to_end(over: threading.Event) -> None:
+    signal.sigwait({signal.SIGTERM})
+    over.set()
 
 
 def _wait_for_parent(over: threading.Event) -> None:

@@ -82,7 +82,7 @@ class WandbServer:
     def _end(self, how: Any) -> None:
         if self._process is not None:
             how(self._process)
-            self._process.wait()
+            self._process.wait(timeout=60)
             assert self._process.stdin is not None
             self._process.stdin.close()
             self._process = None

@@ -50,7 +50,7 @@ def _what_it_is_made_from(plan: Plan) -> Iterator[tuple[str, str]]:
         yield (
             "source",
             (
-                "none: the command was not run in a git checkout"
+                "none: no checkout is in the bundle"
                 if plan.command_from == "record"
                 else "not recorded; `--source DIR` names a clone to run in"
             ),
