@@ -130,6 +130,45 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "some wheels are not in the bundle",
         "rebuilding the environment needs an index for them; see `environment/requirements.lock`",
     ),
+    "W401": ("there are fewer whole copies than the policy asks for", "`reprokit push`, to another remote"),
+    "W402": ("a copy that the policy asks for is not there", "`reprokit push`, to the remote or mirror that is named"),
+    "E403": ("the copy on a mirror is not the bundle", "`reprokit push --mirror` sends it anew"),
+    "W411": (
+        "a commit cannot be had from its remote any more",
+        "push it there again, or keep a clone for `reproduce --source`",
+    ),
+    "W412": (
+        "the revision of a model or dataset is not served any more",
+        "keep the copy in your cache: no other can be had",
+    ),
+    "W413": ("a commit is not held by Software Heritage", "ask it to save the repository, if that is public"),
+    "W421": (
+        "a package is not served any more with the files that were known",
+        "capture with `--with-wheels` where it is still installed",
+    ),
+    "W422": ("a package was taken back by its makers", "it can still be installed by its exact version; read why"),
+    "W423": ("the Python of the run gets no more security fixes", "rebuild it where nothing else is at risk"),
+    "W424": (
+        "the index has no wheel of a package for the machine of the run",
+        "`reproduce --allow-sdist` builds it; `capture --with-wheels` would have kept it",
+    ),
+    "W431": (
+        "a dataset was read by a script, which later versions of its library refuse to run",
+        "reproduce it with the recorded versions only; keep the data itself",
+    ),
+    "W432": ("the model behind an API is retired", "it cannot be run again: the saved samples are what is left"),
+    "W433": (
+        "a file can be read by running code only, or by one program",
+        "save what it holds as JSON, CSV or text beside it in the next run",
+    ),
+    "E441": ("what looks like a secret is in the bundle", "revoke it now: copies may be anywhere"),
+    "E451": ("a signature does not fit the bundle", "look who wrote it; remove the file if nobody knows"),
+    "W452": ("a signature is by a key that does not count", "see `[trust]` in your own settings, and the keys revoked"),
+    "W453": ("it is not signed, and the policy asks for it", "`reprokit sign`"),
+    "W461": ("it was not read whole in the time that the policy sets", "`reprokit audit`, without `--since`"),
+    "W462": ("it was not reproduced in the time that the policy sets", "`reprokit reproduce`, or `audit --drill`"),
+    "W463": ("it did not come out the same when it was last reproduced", "see `reprokit show`, and reproduce it again"),
+    "E490": ("the audit of a bundle could not be finished", "see the reason; the other bundles were audited"),
 }
 
 
