@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from reprokit.archive import catalog, locks
+from reprokit.audit import values as audit
 from reprokit.bundle import schemas
 from reprokit.capture.finished import adoption as recursive
 from reprokit.cli import mirroring_status, sync_command
@@ -19,6 +20,7 @@ from reprokit.sync.mirroring import report as mirroring_report
 PUBLISHED: dict[str, tuple[str, type[msgspec.Struct]]] = {
     **schemas.TYPES,
     "adoption": (recursive.SCHEMA, recursive.Adoption),
+    "audit": (audit.SCHEMA, audit.Report),
     "catalog": (catalog.SCHEMA, catalog.Entry),
     "diff": (difference.SCHEMA, difference.Difference),
     "lock": (locks.SCHEMA, locks.CompletedLock),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -13,6 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from reprokit.archive import creation, publication, registration
+from reprokit.archive.layout import Archive
 from reprokit.bundle import canonical
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Harness, Invocation, Record, Run, Subject, SubjectPart
@@ -102,6 +105,61 @@ def make_bundle(tmp_path: Path) -> BundleMaker:
         )
 
     return make
+
+
+# --- archives ---------------------------------------------------------------------------------------------------------
+
+FOREIGN = ("GIT_", "DVC_", "XDG_", "REPROKIT_", "AWS_", "SSH_")
+
+
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, so that no settings or keys of the person's are met."""
+    home = tmp_path / "own-home"
+    home.mkdir(exist_ok=True)
+    for name in list(os.environ):
+        if name.startswith(FOREIGN):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "dvc-site"))
+    return home
+
+
+@pytest.fixture(scope="session")
+def new_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return creation.create(tmp_path_factory.mktemp("new") / "archive").root
+
+
+@pytest.fixture
+def archive(tmp_path: Path, new_archive: Path) -> Archive:
+    """A new archive: a copy, since making one takes a while."""
+    return Archive(shutil.copytree(new_archive, tmp_path / "archive"))
+
+
+@pytest.fixture
+def publish(make_bundle: BundleMaker, archive: Archive) -> Callable[..., str]:
+    """Give a function that publishes a bundle whose content follows from a word, and tells its id."""
+
+    def publish_one(word: str = "one", *, into: Archive = archive, fold: bool = False, **how: Any) -> str:
+        staging = publication.stage(into)
+        how.setdefault("harness_files", {"harness/results.json": f'{{"word": "{word}"}}\n'.encode()})
+        make_bundle(staging / publication.BAG, **how)
+        published = publication.publish(into, staging)
+        if fold:
+            assert registration.fold(into).left == ()
+        return published.bundle_id
+
+    return publish_one
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(name="snapshot")
+def snapshot_of_a_folder() -> Callable[[Path], dict[str, bytes]]:
+    return snapshot
 
 
 # --- running the real command line -------------------------------------------------------------------------------------

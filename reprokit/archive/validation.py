@@ -9,7 +9,6 @@ from pathlib import Path
 
 from reprokit import git
 from reprokit.archive import cache, catalog, dvc, ledger, pending, small_file
-from reprokit.archive.cache import Cache
 from reprokit.archive.dvc import Listing
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.references import here
@@ -21,11 +20,18 @@ from reprokit.bundle.reading import open_bundle
 from reprokit.errors import ReprokitError
 
 
-def check(archive: Archive, bundle_id: str) -> Iterator[Finding]:
+def check(archive: Archive, bundle_id: str, *, proven: bool = False) -> Iterator[Finding]:
     """Yield a finding for everything in the archive that does not fit a bundle in it, reading every byte.
 
     The bundle itself is judged by `reprokit.bundle.validation`. One that is still pending has no pointer, entry and
     objects yet, and none is missed.
+
+    Args:
+        archive: the archive.
+        bundle_id: the bundle.
+        proven: the bytes of its files have just been found to be those that were captured. Then a file that shares
+            them with its object in the cache by a hardlink is not read again: the MD5 that its listing has for it was
+            taken in the pass that proved it when it was registered.
 
     Raises:
         NotFoundError: the bundle is not in this copy of the archive.
@@ -37,7 +43,7 @@ def check(archive: Archive, bundle_id: str) -> Iterator[Finding]:
     yield from _check_name(folder)
     if bundle_id in pending.waiting(archive) and not archive.pointer(bundle_id).exists():
         return
-    listing = _list(folder)
+    listing = _list(folder, _linked(archive, folder) if proven else {})
     yield from _check_pointer(archive, folder, listing)
     yield from _check_entry(archive, folder)
     yield from _check_objects(archive, folder, listing)
@@ -127,15 +133,24 @@ def _object_name(data: bytes, digits: int) -> str:
     return hashlib.new(kind, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _list(folder: Path) -> Listing:
-    """List a bundle as it is, damaged or not; what is no regular file is left out."""
-    files: dict[str, str] = {}
-    size = 0
-    for path, regular in bag.walk(folder):
-        if regular:
-            files[path] = cache.md5_of(folder / path)
-            size += (folder / path).stat().st_size
-    return Listing(files=files, size=size)
+def _linked(archive: Archive, folder: Path) -> dict[str, str]:
+    """Give the MD5 of the files that are one with the objects which the listing in the cache names for them."""
+    store = cache.of(archive)
+    try:
+        named = dvc.read_listing(store, dvc.read_pointer(archive.pointer(folder.name)).oid)
+    except ReprokitError:
+        return {}
+    return {path: md5 for path, md5 in named.items() if cache.is_linked(store.place(md5), folder / path)}
+
+
+def _list(folder: Path, known: Mapping[str, str]) -> Listing:
+    """List a bundle as it is, damaged or not; what is no regular file, or cannot be read, is left out."""
+    paths = [path for path, regular in bag.walk(folder) if regular]
+    unread = [path for path in paths if path not in known]
+    told = dict(zip(unread, bag.digests_of([folder / path for path in unread], cache.md5_of), strict=True))
+    digests = {path: known[path] if path in known else told[path] for path in paths}
+    files = {path: md5 for path, md5 in digests.items() if isinstance(md5, str)}
+    return Listing(files=files, size=sum((folder / path).lstat().st_size for path in files))
 
 
 def _check_name(folder: Path) -> Iterator[Finding]:
@@ -189,17 +204,6 @@ def _first_difference(written: bytes, expected: bytes) -> str:
     return f"line {number + 1} differs"
 
 
-def _is_sound(store: Cache, file: Path, md5: str, *, listed: str | None) -> bool:
-    place = store.place(md5)
-    try:
-        # A hardlink is the same bytes: they were just read.
-        if listed is not None and cache.is_linked(place, file):
-            return listed == md5
-        return cache.md5_of(place) == md5
-    except OSError:
-        return False
-
-
 def _check_objects(archive: Archive, folder: Path, listing: Listing) -> Iterator[Finding]:
     """Check the objects that the pointer names; they are what a restore would hand out."""
     store = cache.of(archive)
@@ -212,6 +216,14 @@ def _check_objects(archive: Archive, folder: Path, listing: Listing) -> Iterator
     except ReprokitError as error:
         yield finding("E109", oid, error.message)
         return
+    unshared: list[tuple[str, str]] = []
     for path, md5 in sorted(named.items()):
-        if not _is_sound(store, folder / path, md5, listed=listing.files.get(path)):
+        # A hardlink is the same bytes: they were just read.
+        if not cache.is_linked(store.place(md5), folder / path):
+            unshared.append((path, md5))
+        elif listing.files.get(path) != md5:
+            yield finding("E109", md5, f"the object of `{path}`")
+    places = [store.place(md5) for _, md5 in unshared]
+    for (path, md5), there in zip(unshared, bag.digests_of(places, cache.md5_of), strict=True):
+        if there != md5:
             yield finding("E109", md5, f"the object of `{path}`")

@@ -59,7 +59,6 @@ class Counts(Struct, frozen=True, kw_only=True):
 class Summary(Struct, frozen=True, kw_only=True):
     """The head of an audit; `findings` are those about the archive itself and no bundle of it."""
 
-    schema: str = SCHEMA
     archive: str
     started: Time
     ended: Time
@@ -72,6 +71,14 @@ class Summary(Struct, frozen=True, kw_only=True):
     findings: list[Finding] = []
     grade: list[Level] = []
     remarks: list[str] = []
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """A whole audit, as `reprokit audit --json` prints it."""
+
+    schema: str = SCHEMA
+    summary: Summary
+    bundles: list[Audited]
 
 
 class Past(Struct, frozen=True, kw_only=True):

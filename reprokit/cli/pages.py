@@ -4,37 +4,58 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from reprokit.bundle.reading import Bundle
 from reprokit.diff.difference import Difference
 from reprokit.errors import UsageError
 
-_OURS = b'<meta name="generator" content="reprokit">'
+PAGE = b'<meta name="generator" content="reprokit">'
+"""Stands near the beginning of every page of ours."""
+JUNIT = b"reprokit.audit"
+"""The same of a JUnit report."""
 _BEGINNING = 4096
 
 
-def _refuse_what_is_not_ours(path: Path) -> None:
+def _refuse_what_is_not_ours(path: Path, mark: bytes) -> None:
     try:
         if path.exists() and not path.is_file():
             raise UsageError(f"`{path}` is no regular file", hint="name another file")
         with path.open("rb") as stream:
             beginning = stream.read(_BEGINNING)
-            ours = not beginning or _OURS in beginning
+            ours = not beginning or mark in beginning
     except FileNotFoundError:
         return
     except OSError as error:
         raise UsageError(f"`{path}` cannot be written: {error.strerror}", hint="name another file") from error
     if not ours:
-        raise UsageError(f"`{path}` is there already, and is no page of reprokit's", hint="name another file")
+        raise UsageError(f"`{path}` is there already, and was not written by reprokit", hint="name another file")
 
 
-def _write(path: Path, text: str) -> None:
+@contextmanager
+def replaced(path: Path, *, ours: bytes) -> Iterator[TextIO]:
+    """Write a file as a whole: an older one of ours is replaced when the block ends well, any other file is not.
+
+    Raises:
+        UsageError: there is another file, or it cannot be written.
+    """
+    _refuse_what_is_not_ours(path, ours)
+    try:
+        with _writing(path) as stream:
+            yield stream
+    except OSError as error:
+        raise UsageError(f"`{path}` cannot be written: {error.strerror}", hint="name a folder that is there") from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[TextIO]:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+            yield stream
         # As readable as any file that this person makes.
         mask = os.umask(0)
         os.umask(mask)
@@ -54,9 +75,5 @@ def write_page(path: Path, difference: Difference, bundles: Sequence[Bundle], fo
     from reprokit.report.comparison_page import page  # noqa: PLC0415 - templates are read only for a page
     from reprokit.report.found_pictures import FoundPictures  # noqa: PLC0415 - the same
 
-    _refuse_what_is_not_ours(path)
-    text = page(difference, FoundPictures(bundles, folders))
-    try:
-        _write(path, text)
-    except OSError as error:
-        raise UsageError(f"`{path}` cannot be written: {error.strerror}", hint="name a folder that is there") from error
+    with replaced(path, ours=PAGE) as stream:
+        stream.write(page(difference, FoundPictures(bundles, folders)))

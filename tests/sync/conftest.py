@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from reprokit.archive import cache, creation, publication, registration
+from reprokit.archive import cache, publication, registration
 from reprokit.archive.layout import Archive
 
 SECRETS = {"secret_access_key", "access_key_id", "password", "user", "keyfile"}
@@ -33,40 +33,8 @@ ODD_FILES = {
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of the test's own, so that no settings or keys of the person's are met."""
-    home = tmp_path / "own-home"
-    home.mkdir(exist_ok=True)
-    for name in list(os.environ):
-        if name.startswith(("GIT_", "DVC_", "XDG_", "REPROKIT_", "AWS_", "SSH_")):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "dvc-site"))
-    return home
-
-
-@pytest.fixture(scope="session")
-def new_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return creation.create(tmp_path_factory.mktemp("new") / "archive").root
-
-
-@pytest.fixture
-def archive(tmp_path: Path, new_archive: Path) -> Archive:
-    """A new archive: a copy, since making one takes a while."""
-    return Archive(shutil.copytree(new_archive, tmp_path / "archive"))
-
-
-def git(directory: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.invalid"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=directory, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.fixture(name="git")
-def git_program() -> Callable[..., str]:
-    return git
+def nothing_of_the_person_s_own(own_home):
+    """No test here meets settings or keys that are the person's own."""
 
 
 def dvc(directory: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -99,7 +67,7 @@ def publish(make_bundle, archive) -> Callable[..., str]:
 
 
 @pytest.fixture
-def clone(tmp_path: Path, archive: Archive) -> Callable[..., Archive]:
+def clone(tmp_path: Path, archive: Archive, git: Callable[..., str]) -> Callable[..., Archive]:
     """Give a function that clones the archive with git, as on another machine: no payload, no cache."""
 
     def make(name: str = "clone") -> Archive:
@@ -107,15 +75,6 @@ def clone(tmp_path: Path, archive: Archive) -> Callable[..., Archive]:
         return Archive(tmp_path / name)
 
     return make
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-@pytest.fixture(name="snapshot")
-def snapshot_of_a_folder() -> Callable[[Path], dict[str, bytes]]:
-    return snapshot
 
 
 @pytest.fixture
@@ -157,7 +116,8 @@ class Served:
         before = config.read_text().replace("[core]\n", f"[core]\n    remote = {name}\n", 1)
         section = [f"['remote \"{name}\"']", f"    url = {self.address}"]
         config.write_text(before + "\n".join([*section, *lines, ""]))
-        git(archive.root, "commit", "-qam", "a remote")
+        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.invalid"]
+        subprocess.run(["git", *identity, "commit", "-qam", "a remote"], cwd=archive.root, check=True)
         self.let_in(archive, name)
 
     def let_in(self, archive: Archive, name: str = "store") -> None:

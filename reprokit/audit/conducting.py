@@ -1,0 +1,127 @@
+"""Conducting an audit from its beginning to its end: journal, world, reading, summary, ledger."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprokit import clock
+from reprokit.archive.layout import Archive
+from reprokit.audit import history, spreading, summing
+from reprokit.audit.asking.asking import FRESH_FOR, asking
+from reprokit.audit.copies_elsewhere import opened_copies
+from reprokit.audit.examining import World
+from reprokit.audit.journal import Journal, open_journal
+from reprokit.audit.policy import policy_of
+from reprokit.audit.reading import Read
+from reprokit.audit.running import Spread, Watch, Wishes, run
+from reprokit.audit.spreading import Executors
+from reprokit.audit.values import Audited, Past, Summary
+
+Mend = Callable[[Read], Read]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ways:
+    """How an audit is carried out.
+
+    `timeout` is in seconds for each question that is asked of the world; `fresh_for` in seconds for how long an answer
+    counts. Through `executors`, bundles are read `most` at a time; without, one after another in this process.
+    """
+
+    environ: Mapping[str, str]
+    offline: bool = False
+    timeout: float = 20.0
+    fresh_for: float = FRESH_FOR
+    executors: Executors | None = None
+    most: int = 1
+    afresh: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conducted:
+    """An audit that is over; its results are on disk, and are there until it is let go of."""
+
+    summary: Summary
+    results: Callable[[], Iterator[Audited]]
+    past: Sequence[Past]
+
+
+def unmended(found: Read) -> Read:
+    """Leave a bundle as it is."""
+    return found
+
+
+@contextmanager
+def conducted(
+    archive: Archive, wishes: Wishes, ways: Ways, *, mend: Mend = unmended, watch: Watch
+) -> Iterator[Conducted]:
+    """Conduct an audit, and note what came of each bundle in the ledger.
+
+    It is over when the block is entered. An audit that is interrupted goes on where it was when it is called again.
+
+    Raises:
+        UsageError: the archive's policy cannot be followed, or the same audit is under way.
+        ReprokitError: git, the catalog or a remote's settings cannot be read.
+    """
+    policy = policy_of(archive)
+    with ExitStack() as stack:
+        folder = _folder(archive, stack)
+        journal = stack.enter_context(open_journal(folder, wishes.question(), afresh=ways.afresh))
+        about = summing.about_archive(archive)
+        now = clock.now()
+        past = history.past(archive)
+        world = World(
+            archive=archive,
+            families=wishes.families,
+            policy=policy,
+            asking=asking(
+                archive,
+                ways.environ,
+                offline=ways.offline,
+                timeout=ways.timeout,
+                now=now,
+                fresh_for=ways.fresh_for,
+            ),
+            copies=stack.enter_context(
+                opened_copies(
+                    archive, policy, ways.environ, offline=ways.offline, deep=wishes.deep, timeout=ways.timeout
+                )
+            ),
+            history=history.read(archive),
+            environ=ways.environ,
+            now=now,
+            ledger_whole=not any(each.code == "E116" for each in about),
+            guarded=summing.is_guarded(archive),
+            audited_before=bool(past),
+        )
+        left = run(wishes, world, journal, _spread(ways), mend=mend, watch=watch)
+        remarks = _noted(archive, journal, folder)
+        summary = summing.summary_of(archive, journal, not_reached=left, findings=about, remarks=remarks)
+        yield Conducted(summary=summary, results=journal.results, past=past)
+        journal.finish()
+
+
+def _noted(archive: Archive, journal: Journal, folder: Path) -> list[str]:
+    if not folder.is_relative_to(archive.root):
+        return ["the archive cannot be written: its ledger holds nothing of this audit"]
+    trouble = history.note(archive, journal.results(), journal.started)
+    return [f"the ledger is yet to be committed: {trouble}"] if trouble else []
+
+
+def _spread(ways: Ways) -> Spread:
+    executors = ways.executors
+    if executors is None:
+        return spreading.here
+    return lambda work: spreading.spread(work, executors, most=2 * ways.most)
+
+
+def _folder(archive: Archive, stack: ExitStack) -> Path:
+    """Tell where the journal is kept: in the archive or, where that cannot be written, in a folder that is then gone."""
+    if os.access(next(each for each in (archive.private, archive.root) if each.is_dir()), os.W_OK):
+        return archive.private / "audit"
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reprokit-audit-")))

@@ -1,0 +1,128 @@
+"""Running an audit: every bundle is read, examined and written down, one after another or many at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from reprokit.archive import references, validation
+from reprokit.archive.layout import Archive
+from reprokit.audit import choosing, content, history
+from reprokit.audit.examining import World, examine
+from reprokit.audit.journal import Journal
+from reprokit.audit.reading import CONTENT, Read, Work
+from reprokit.audit.statements import FAMILIES, Family, outcome
+from reprokit.bundle import bag
+from reprokit.bundle.finding import Finding
+from reprokit.errors import ReprokitError
+
+Spread = Callable[[Iterable[Work]], Iterator[Read]]
+Watch = Callable[[int, int, str], None]
+"""Told after each bundle how many are done, of how many, and which it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What is asked of an audit.
+
+    `bundles` are ids, `None` for all. `since` is how long ago a bundle may have been read whole without being read
+    again; `share` (0 to 1) how many are looked at; `budget` how many seconds may pass until no more is begun. `deep`
+    reads copies on remotes whole, computes every digest, and uses nothing that was found of a content before.
+    """
+
+    bundles: Sequence[str] | None = None
+    families: frozenset[Family] = frozenset(FAMILIES)
+    deep: bool = False
+    since: dt.timedelta | None = None
+    share: float | None = None
+    budget: float | None = None
+
+    def question(self) -> list[str]:
+        """Give what makes it the same audit when it is called again after it was interrupted."""
+        named = ["*"] if self.bundles is None else sorted(self.bundles)
+        told = (sorted(self.families), self.deep, self.since, self.share)
+        return [*named, *map(str, told)]
+
+
+def run(
+    wishes: Wishes, world: World, journal: Journal, spread: Spread, *, mend: Callable[[Read], Read], watch: Watch
+) -> int:
+    """Audit what is not in the journal yet, and write each bundle's result into it.
+
+    Args:
+        wishes: what is asked.
+        world: what else is asked, and whom.
+        journal: where results go.
+        spread: does the reading.
+        mend: is given what was read of each bundle, and gives what is to be told of it.
+        watch: told how far it is.
+
+    Returns:
+        How many bundles were left out, by the sample or the budget.
+
+    Raises:
+        OSError: the journal cannot be written.
+        GitError: git cannot tell what it holds.
+    """
+    archive = world.archive
+    named = references.bundle_ids(archive) if wishes.bundles is None else list(dict.fromkeys(wishes.bundles))
+    ids = choosing.in_order(named, {each: history.last_read(world.history, each, None) or "" for each in named})
+    if wishes.share is not None:
+        ids = choosing.sample(ids, wishes.share, journal.done)
+    absent = _absent(archive, ids, world.families)
+    for found in spread(_work(ids, wishes, world, journal)):
+        read = content.completed(archive, found, world.families)
+        journal.add(examine(mend(_with(read, absent.get(read.bundle, ()))), world))
+        watch(len(journal.done), len(ids), read.bundle)
+    return len(named) - len(journal.done & set(named))
+
+
+def _absent(archive: Archive, ids: Sequence[str], families: frozenset[Family]) -> Mapping[str, list[Finding]]:
+    """Find what git holds otherwise of bundles whose files are not here; only of those with a finding."""
+    if "fixity" not in families:
+        return {}
+    found = validation.check_absent(archive, [each for each in ids if not archive.payload(each).is_dir()])
+    return {each: wrong for each, wrong in found.items() if wrong}
+
+
+def _work(ids: Sequence[str], wishes: Wishes, world: World, journal: Journal) -> Iterator[Work]:
+    """Yield what is to be read, until the time is over."""
+    begun = time.monotonic()
+    for each in ids:
+        if each in journal.done:
+            continue
+        if wishes.budget is not None and time.monotonic() - begun > wishes.budget:
+            return
+        identity = _identity(world.archive, each)
+        last = history.last_read(world.history, each, identity)
+        wanted = world.families & set(CONTENT)
+        yield Work(
+            archive=str(world.archive.root),
+            bundle=each,
+            read=choosing.how(last, wishes.since, world.now) if "fixity" in world.families else "nothing",
+            deep=wishes.deep,
+            content=tuple(each for each in CONTENT if each in wanted)
+            if wishes.deep
+            else content.missing(world.archive, each, identity, wanted),
+        )
+
+
+def _identity(archive: Archive, bundle: str) -> str | None:
+    try:
+        return bag.identity(archive.payload(bundle))
+    except ReprokitError:
+        return None
+
+
+def _with(found: Read, more: Sequence[Finding]) -> Read:
+    """Add findings to those of fixity."""
+    if not more:
+        return found
+    said = [each for each in found.outcomes if each.family == "fixity"]
+    statements = [*more, *(each for old in said for each in (*old.findings, *old.unknown, *old.facts))]
+    others = [each for each in found.outcomes if each.family != "fixity"]
+    return replace(found, outcomes=[outcome("fixity", statements), *others])
