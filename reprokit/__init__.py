@@ -5,6 +5,7 @@
         run.sample(id=0, prompt="1+1=", target="2", response="2", scores={"exact_match": 1.0})
     if run.bundle_id is not None:                       # else `run.failure` says why, and your program goes on
         bundle = reprokit.open(run.bundle_id)
+    report = reprokit.audit(offline=True)               # is the archive whole?
 
 Importing this does nothing and is fast.
 """
@@ -15,10 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
+    from reprokit.audit.in_python import audit as audit
     from reprokit.bundle.reading import Bundle
     from reprokit.capture.in_python.api import capture as capture
 
-__all__ = ["__version__", "capture", "open"]
+__all__ = ["__version__", "audit", "capture", "open"]
 
 __version__ = "0.1.0"
 
@@ -55,10 +57,10 @@ def open(reference: str | os.PathLike[str], *, archive: str | os.PathLike[str] |
 
 
 def __getattr__(name: str) -> object:
-    """Give `reprokit.capture` when it is first asked for."""
-    if name == "capture":
+    """Give `reprokit.capture` and `reprokit.audit` when they are first asked for."""
+    if name in {"audit", "capture"}:
         import importlib  # noqa: PLC0415 - the same
 
-        return importlib.import_module("reprokit.capture")
+        return importlib.import_module(f"reprokit.{name}")
     message = f"module `reprokit` has no attribute `{name}`"
     raise AttributeError(message)

@@ -13,16 +13,13 @@ from reprokit import clock
 from reprokit.archive.layout import Archive
 from reprokit.audit import history, spreading, summing
 from reprokit.audit.asking.asking import FRESH_FOR, asking
-from reprokit.audit.copies_elsewhere import opened_copies
+from reprokit.audit.copies_elsewhere.opening import opened_copies
 from reprokit.audit.examining import World
 from reprokit.audit.journal import Journal, open_journal
 from reprokit.audit.policy import policy_of
-from reprokit.audit.reading import Read
-from reprokit.audit.running import Spread, Watch, Wishes, run
+from reprokit.audit.running import Mend, Spread, Watch, Wishes, run
 from reprokit.audit.spreading import Executors
 from reprokit.audit.values import Audited, Past, Summary
-
-Mend = Callable[[Read], Read]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +48,17 @@ class Conducted:
     past: Sequence[Past]
 
 
-def unmended(found: Read) -> Read:
+def unmended(_: Audited) -> None:
     """Leave a bundle as it is."""
-    return found
+
+
+def _unwatched(done: int, of: int, bundle: str) -> None:
+    """Tell nobody."""
 
 
 @contextmanager
 def conducted(
-    archive: Archive, wishes: Wishes, ways: Ways, *, mend: Mend = unmended, watch: Watch
+    archive: Archive, wishes: Wishes, ways: Ways, *, mend: Mend = unmended, watch: Watch = _unwatched
 ) -> Iterator[Conducted]:
     """Conduct an audit, and note what came of each bundle in the ledger.
 
@@ -121,7 +121,7 @@ def _spread(ways: Ways) -> Spread:
 
 
 def _folder(archive: Archive, stack: ExitStack) -> Path:
-    """Tell where the journal is kept: in the archive or, where that cannot be written, in a folder that is then gone."""
+    """Tell where the journal is kept: in the archive or, where that cannot be written, in a folder for this audit."""
     if os.access(next(each for each in (archive.private, archive.root) if each.is_dir()), os.W_OK):
         return archive.private / "audit"
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reprokit-audit-")))

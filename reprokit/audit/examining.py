@@ -10,11 +10,11 @@ from reprokit import clock
 from reprokit.archive.layout import Archive
 from reprokit.audit import grading, history
 from reprokit.audit.asking.asking import Asking
+from reprokit.audit.copies_elsewhere.opening import Copies
 from reprokit.audit.families import copies, freshness, identifiers, obsolescence, recoverability, signatures
 from reprokit.audit.grading import Evidence
 from reprokit.audit.held import Held
 from reprokit.audit.history import History
-from reprokit.audit.places import Copies
 from reprokit.audit.policy import Policy
 from reprokit.audit.reading import Read, guarded
 from reprokit.audit.statements import FAMILIES, Fact, Family, Outcome, Statement, outcome
@@ -75,13 +75,17 @@ def _looks(held: Held, found: Read, world: World) -> dict[Family, Callable[[], I
         "recoverability": lambda: recoverability.check(held, world.asking, world.now),
         "obsolescence": lambda: obsolescence.check(held, world.policy, world.now),
         "freshness": lambda: freshness.check(
-            held, world.policy, world.history, world.now, read_now=whole and found.read == "whole"
+            held, world.policy, world.history, world.now, read_now=whole is True and found.read == "whole"
         ),
     }
 
 
-def _is_whole(found: Read) -> bool:
-    return any(each.family == "fixity" and each.state == "good" for each in found.outcomes)
+def _is_whole(found: Read) -> bool | None:
+    """Tell whether the copy here is whole: read now or, where only names were looked at, not long ago."""
+    fixity = next((each for each in found.outcomes if each.family == "fixity"), None)
+    if fixity is None or fixity.state == "unknown":
+        return None
+    return fixity.state == "good"
 
 
 def _new(told: Outcome, noted: frozenset[Finding]) -> Outcome:
@@ -96,7 +100,7 @@ def _new(told: Outcome, noted: frozenset[Finding]) -> Outcome:
 def _evidence(found: Read, told: Mapping[Family, Outcome], world: World) -> Evidence:
     places = copies.counted(told["copies"].facts) if "copies" in told else []
     here = ["here"] if _is_whole(found) else []
-    read_now = found.read == "whole" and _is_whole(found)
+    read_now = found.read == "whole" and _is_whole(found) is True
     return Evidence(
         places=places or here,
         noted=frozenset(each.code for each in found.noted),

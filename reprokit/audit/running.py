@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from reprokit.archive import references, validation
 from reprokit.archive.layout import Archive
-from reprokit.audit import choosing, content, history
+from reprokit.audit import choosing, content, history, reading
 from reprokit.audit.examining import World, examine
 from reprokit.audit.journal import Journal
 from reprokit.audit.reading import CONTENT, Read, Work
-from reprokit.audit.statements import FAMILIES, Family, outcome
+from reprokit.audit.statements import FAMILIES, Fact, Family, Statement, outcome
+from reprokit.audit.values import Audited
 from reprokit.bundle import bag
 from reprokit.bundle.finding import Finding
 from reprokit.errors import ReprokitError
@@ -48,9 +49,11 @@ class Wishes:
         return [*named, *map(str, told)]
 
 
-def run(
-    wishes: Wishes, world: World, journal: Journal, spread: Spread, *, mend: Callable[[Read], Read], watch: Watch
-) -> int:
+Mend = Callable[[Audited], list[Fact] | None]
+"""Is given what was found of a bundle; gives what was done about it, or `None` when nothing was."""
+
+
+def run(wishes: Wishes, world: World, journal: Journal, spread: Spread, *, mend: Mend, watch: Watch) -> int:
     """Audit what is not in the journal yet, and write each bundle's result into it.
 
     Args:
@@ -58,7 +61,7 @@ def run(
         world: what else is asked, and whom.
         journal: where results go.
         spread: does the reading.
-        mend: is given what was read of each bundle, and gives what is to be told of it.
+        mend: repairs what was found of a bundle; then that is read and examined again.
         watch: told how far it is.
 
     Returns:
@@ -75,8 +78,12 @@ def run(
         ids = choosing.sample(ids, wishes.share, journal.done)
     absent = _absent(archive, ids, world.families)
     for found in spread(_work(ids, wishes, world, journal)):
-        read = content.completed(archive, found, world.families)
-        journal.add(examine(mend(_with(read, absent.get(read.bundle, ()))), world))
+        read = _with(content.completed(archive, found, world.families), absent.get(found.bundle, ()))
+        result = examine(read, world)
+        if (done := mend(result)) is not None:
+            work = Work(archive=str(archive.root), bundle=read.bundle, read="whole", deep=wishes.deep)
+            result = examine(_with(content.completed(archive, reading.read(work), world.families), done), world)
+        journal.add(result)
         watch(len(journal.done), len(ids), read.bundle)
     return len(named) - len(journal.done & set(named))
 
@@ -118,11 +125,13 @@ def _identity(archive: Archive, bundle: str) -> str | None:
         return None
 
 
-def _with(found: Read, more: Sequence[Finding]) -> Read:
-    """Add findings to those of fixity."""
+def _with(found: Read, more: Sequence[Statement]) -> Read:
+    """Add statements to those of fixity."""
     if not more:
         return found
     said = [each for each in found.outcomes if each.family == "fixity"]
-    statements = [*more, *(each for old in said for each in (*old.findings, *old.unknown, *old.facts))]
+    before: list[Statement] = []
+    for each in said:
+        before += [*each.findings, *each.unknown, *each.facts]
     others = [each for each in found.outcomes if each.family != "fixity"]
-    return replace(found, outcomes=[outcome("fixity", statements), *others])
+    return replace(found, outcomes=[outcome("fixity", [*more, *before]), *others])

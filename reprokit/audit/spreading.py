@@ -120,7 +120,7 @@ def dask_cluster(address: str, *, patience: float) -> Iterator[tuple[Executors, 
             hint="`uv tool install 'reprokit-eval[dask]'`",
         ) from error
     try:
-        client = Client(address, timeout=patience, set_as_default=False)
+        client: Any = Client(address, timeout=patience, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
         raise RemoteError(f"no Dask cluster answers at `{address}`: {error}", hint="see its scheduler") from error
     try:

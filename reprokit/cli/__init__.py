@@ -25,6 +25,9 @@ COMMANDS = {
     "tag": "Give bundles tags, names and notes, or take them away.",
     "status": "Say how the archive is doing, and what is unfinished.",
     "validate": "Prove that bundles are whole: every byte, every record.",
+    "audit": "Prove that the archive is whole, and that its runs could still be run.",
+    "sign": "Sign bundles with a key of yours.",
+    "verify": "Prove bundles, and say by whom they are signed.",
     "sync": "Finish what captures left for later: registering, mirrors, locks, what was cut short.",
     "push": "Send bundles to a DVC remote or a mirror, and check that they arrived.",
     "pull": "Get bundles from a DVC remote or a mirror, and prove them.",
@@ -84,7 +87,7 @@ def commands(context: click.Context) -> None:
     Put `reprokit capture --` in front of the command you already use. The run comes out as a sealed bundle that anyone
     can check with sha256sum, and that can be reproduced and compared years later.
     """
-    if context.invoked_subcommand not in {"capture", "reproduce", "sync", "push", "pull"}:
+    if context.invoked_subcommand not in {"audit", "capture", "reproduce", "sync", "push", "pull"}:
         # These only print: when the reader is gone, as behind `| head`, they end as any such program does.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 

@@ -8,8 +8,8 @@ import click
 
 from reprokit.cli.messages import say, visible
 from reprokit.errors import NoConsentError
-from reprokit.reproduce.consent.trust import Trusted, Untrusted
 from reprokit.reproduce.plan.values import Plan
+from reprokit.signatures.trust import Trusted, Untrusted
 
 
 def ask_for_secrets(plan: Plan) -> dict[str, str]:

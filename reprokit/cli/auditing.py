@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,22 @@ from reprokit.archive.registration import fold
 from reprokit.audit import spreading, summing
 from reprokit.audit.conducting import Conducted, Ways, conducted, unmended
 from reprokit.audit.policy import age
-from reprokit.audit.running import Watch, Wishes
+from reprokit.audit.repair.places import Learnt
+from reprokit.audit.running import Mend, Watch, Wishes
 from reprokit.audit.shown import junit
 from reprokit.audit.shown.text import lines
 from reprokit.audit.statements import FAMILIES, Family
 from reprokit.audit.values import SCHEMA
 from reprokit.bundle import canonical
 from reprokit.cli.drilling import Drill, drill
-from reprokit.cli.mending import mended
+from reprokit.cli.mending import Mending
 from reprokit.cli.messages import say
 from reprokit.cli.options import find_archive, require_writable
 from reprokit.cli.pages import JUNIT, PAGE, replaced
 from reprokit.cli.transfers import watched_steps
 from reprokit.errors import UsageError
 from reprokit.mirrors.interface import Step
+from reprokit.reproduce.tiers import Tier
 
 _SHOWN = 50
 _SHARE = re.compile(r"(?P<number>[0-9]{1,3}(?:\.[0-9]{1,3})?)%")
@@ -63,7 +64,7 @@ class Asked:
     repair: bool
     exports: tuple[Path, ...]
     drill: int | None
-    drill_tier: str
+    drill_tier: Tier
     seed: int | None
     yes: bool
     html: Path | None
@@ -86,15 +87,21 @@ def audit(**given: Any) -> int:
         ids = [identify(each, archive) for each in asked.references]
         wishes = dataclasses.replace(wishes, bundles=list(dict.fromkeys(ids)))
     if asked.drill is not None:
-        drill(archive, wishes.bundles, Drill(asked.drill, asked.drill_tier, asked.seed, agreed=asked.yes))
-    mend = (
-        partial(mended, archive, exports=asked.exports, offline=asked.offline, patience=asked.timeout)
-        if asked.repair
-        else unmended
-    )
+        drill(archive, wishes.bundles, _drill(asked, asked.drill))
+    mend: Mend = unmended
+    if asked.repair:
+        mending = Mending(
+            archive=archive, exports=asked.exports, offline=asked.offline, patience=asked.timeout, learnt=Learnt()
+        )
+        mending.ledger()
+        mend = mending.bundle
     with contextlib.ExitStack() as stack:
         ways, watch = stack.enter_context(_ways(asked)), stack.enter_context(_watched())
         return _show(stack.enter_context(conducted(archive, wishes, ways, mend=mend, watch=watch)), asked)
+
+
+def _drill(asked: Asked, count: int) -> Drill:
+    return Drill(count=count, tier=asked.drill_tier, seed=asked.seed, agreed=asked.yes)
 
 
 def _require_sense(asked: Asked) -> None:

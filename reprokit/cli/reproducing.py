@@ -31,8 +31,6 @@ from reprokit.errors import ExitCode, NotFoundError, ReprokitError, StoppedError
 from reprokit.reproduce import batch
 from reprokit.reproduce.batch import Attempt, Attempts
 from reprokit.reproduce.checkouts.origins import parse as parse_origins
-from reprokit.reproduce.consent.signatures import candidates
-from reprokit.reproduce.consent.trust import Trusted, Untrusted, trusted
 from reprokit.reproduce.environment.digests import known_digests
 from reprokit.reproduce.environment.rebuilding import Allowed
 from reprokit.reproduce.inputs.mapping import parse_mapping
@@ -46,6 +44,8 @@ from reprokit.reproduce.verdict.margins import require_margins
 from reprokit.rerun import command as reruns
 from reprokit.rerun import script
 from reprokit.rerun.wanted import wanted
+from reprokit.signatures.places import candidates
+from reprokit.signatures.trust import Trusted, Untrusted, trusted
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
@@ -130,8 +130,7 @@ def print_plan(reference: str, call: Call) -> int:
 
 def reproduce_one(reference: str, call: Call) -> int:
     """Reproduce one bundle, and print what came out."""
-    found = _find(reference, call)
-    result = _reproduce(found, call)
+    result = reproduce(reference, call)
     if call.as_json:
         print_json(result)
     else:
@@ -173,7 +172,7 @@ def _manner(terms: Terms) -> list[str]:
 
 def _attempt(bundle_id: str, call: Call) -> Attempt:
     try:
-        result = _reproduce(_find(bundle_id, call), call)
+        result = reproduce(bundle_id, call)
     except StoppedError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one bundle, the others are reproduced
@@ -208,6 +207,11 @@ def _show_attempts(attempts: list[Attempt]) -> None:
     ]
     for line in table(rows):
         click.echo(line)
+
+
+def reproduce(reference: str, call: Call) -> Reproduction:
+    """Reproduce one bundle, and note in the ledger what came out."""
+    return _reproduce(_find(reference, call), call)
 
 
 def _find(reference: str, call: Call) -> Found:

@@ -1,1 +1,1 @@
-"""Consent by signature: a bundle may run when a key that its user has named has signed it."""
+"""Signatures of bundles: making them, finding them, and telling whose they are, with OpenSSH's own program."""

@@ -29,10 +29,11 @@ _OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 @dataclass(frozen=True, kw_only=True)
 class Signers:
-    """The bytes of the file of allowed signers, and of that of revoked keys; `path` is where the first lies."""
+    """The bytes of the file of allowed signers and, if there is one, of that of revoked keys, and where they lie."""
 
     path: Path
     allowed: bytes
+    revoked_path: Path | None = None
     revoked: bytes | None = None
 
 
@@ -54,7 +55,12 @@ def allowed_signers(environment: Mapping[str, str]) -> Signers:
             hint=f'`[{_TABLE}]` with `{_SIGNERS} = "…"` in `{own}`, or {VARIABLE}',
         )
     revoked = _named(own, table, _REVOKED)
-    return Signers(path=named, allowed=_read(named), revoked=None if revoked is None else _read(revoked))
+    return Signers(
+        path=named,
+        allowed=_read(named),
+        revoked_path=revoked,
+        revoked=None if revoked is None else _read(revoked),
+    )
 
 
 def _table(own: Path) -> Mapping[str, object]:

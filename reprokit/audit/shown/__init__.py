@@ -1,0 +1,1 @@
+"""An audit as people and their programs read it."""
