@@ -109,7 +109,10 @@ def conducted(
 def _noted(archive: Archive, journal: Journal, folder: Path) -> list[str]:
     if not folder.is_relative_to(archive.root):
         return ["the archive cannot be written: its ledger holds nothing of this audit"]
-    trouble = history.note(archive, journal.results(), journal.started)
+    try:
+        trouble = history.note(archive, journal.results(), journal.started)
+    except OSError as error:
+        return [f"what came of it could not be written into the ledger: {error.strerror or error}"]
     return [f"the ledger is yet to be committed: {trouble}"] if trouble else []
 
 

@@ -12,8 +12,8 @@ from msgspec import Meta, Struct
 from reprokit.archive import catalog
 from reprokit.archive.layout import Archive
 from reprokit.errors import ExitCode, ReprokitError, StoppedError
-from reprokit.reproduce.batch import Attempt
-from reprokit.reproduce.result import Reproduction, exit_code
+from reprokit.reproduce.batch import Attempt, attempt_of
+from reprokit.reproduce.result import Reproduction
 from reprokit.reproduce.tiers import Tier
 
 _SEED_BYTES = 4
@@ -76,12 +76,4 @@ def _attempt(bundle: str, tier: Tier, reproduce: Reproduce) -> Attempt:
         return Attempt(bundle=bundle, exit_code=error.exit_code, reason=error.message)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one bundle, the others are reproduced
         return Attempt(bundle=bundle, exit_code=ExitCode.BUG, reason=f"a bug in reprokit: {type(error).__name__}")
-    return Attempt(
-        bundle=bundle,
-        exit_code=exit_code(result),
-        verdict=result.verdict,
-        reason=result.reason,
-        reproduced_as=result.reproduced_as,
-        deltas=len(result.deltas),
-        doubts=len(result.not_guaranteed),
-    )
+    return attempt_of(bundle, result)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import msgspec
 from filelock import FileLock, Timeout
+from msgspec import Struct
 
 from reprokit import clock
 from reprokit.audit.values import Audited
@@ -23,6 +24,12 @@ from reprokit.errors import UsageError
 _DIGITS = 16
 _GOOD_FOR = 7 * 24 * 3600.0  # seconds: an audit that was interrupted longer ago begins anew
 _decoder = msgspec.json.Decoder(Audited)
+
+
+class _Head(Struct, frozen=True, kw_only=True):
+    """The first line: when the audit began, which names it."""
+
+    started: str
 
 
 @dataclass(kw_only=True)
@@ -43,6 +50,8 @@ class Journal:
         """
         if self._stream is None:
             self._stream = self.path.open("ab")
+            if not self._stream.tell():
+                self._stream.write(canonical.line(_Head(started=self.started)) + b"\n")
         self._stream.write(canonical.line(result) + b"\n")
         self._stream.flush()
         self.done.add(result.bundle)
@@ -79,11 +88,9 @@ def open_journal(folder: Path, question: Sequence[str], *, afresh: bool) -> Iter
     with _alone(folder / f"{name}.lock"):
         if afresh or _is_old(path):
             path.unlink(missing_ok=True)
-        journal = Journal(path=path, started=clock.text(clock.now()))
         _mend(path)
-        for each in _lines(path):
-            journal.started = min(journal.started, each.at)
-            journal.done.add(each.bundle)
+        journal = Journal(path=path, started=_begun(path))
+        journal.done.update(each.bundle for each in journal.results())
         journal.earlier = len(journal.done)
         try:
             yield journal
@@ -122,11 +129,21 @@ def _mend(path: Path) -> None:
         stream.truncate(whole)
 
 
+def _begun(path: Path) -> str:
+    """Tell when an audit began, by its journal; now, where there is none."""
+    try:
+        with path.open("rb") as stream:
+            return msgspec.json.decode(stream.readline(), type=_Head).started
+    except (OSError, msgspec.DecodeError):
+        return clock.text(clock.now())
+
+
 def _lines(path: Path) -> Iterator[Audited]:
     try:
         stream = path.open("rb")
     except FileNotFoundError:
         return
     with stream:
+        stream.readline()  # the head
         for line in stream:
             yield _decoder.decode(line)

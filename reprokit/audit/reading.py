@@ -101,8 +101,11 @@ def _identity(held: Held) -> str | None:
 
 
 def _amount(held: Held) -> tuple[int, int]:
-    files = [held.folder / path for path, regular in bag.walk(held.folder) if regular]
-    return len(files), sum(path.lstat().st_size for path in files)
+    try:
+        files = [held.folder / path for path, regular in bag.walk(held.folder) if regular]
+        return len(files), sum(path.lstat().st_size for path in files)
+    except OSError:  # which fixity has told
+        return 0, 0
 
 
 @cache

@@ -178,15 +178,7 @@ def _attempt(bundle_id: str, call: Call) -> Attempt:
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one bundle, the others are reproduced
         reason = error.message if isinstance(error, ReprokitError) else f"a bug in reprokit: {type(error).__name__}"
         return Attempt(bundle=bundle_id, exit_code=explain_failure(error), reason=reason)
-    return Attempt(
-        bundle=bundle_id,
-        exit_code=exit_code(result),
-        verdict=result.verdict,
-        reason=result.reason,
-        reproduced_as=result.reproduced_as,
-        deltas=len(result.deltas),
-        doubts=len(result.not_guaranteed),
-    )
+    return batch.attempt_of(bundle_id, result)
 
 
 def _show_attempts(attempts: list[Attempt]) -> None:

@@ -171,7 +171,7 @@ def command(
     Examples:
       reprokit verify latest
       reprokit verify run.tar --signature ada.sig
-      reprokit verify paper --statement paper.intoto.json
+      reprokit verify paper --statement statement.json
     """
     _require_sense(references, signature, out, as_json=as_json)
     place = find_archive_to_ask(archive)

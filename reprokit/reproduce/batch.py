@@ -16,6 +16,8 @@ from reprokit.archive.layout import Archive
 from reprokit.archive.tags import labels
 from reprokit.bundle import canonical
 from reprokit.errors import ExitCode
+from reprokit.reproduce.result import Reproduction
+from reprokit.reproduce.result import exit_code as result_code
 
 SCHEMA = "https://w3id.org/reprokit/v1/reproductions.schema.json"
 _DIGITS = 16
@@ -38,6 +40,19 @@ class Attempts(Struct, frozen=True, kw_only=True):
 
     schema: str = SCHEMA
     attempts: list[Attempt]
+
+
+def attempt_of(bundle_id: str, result: Reproduction) -> Attempt:
+    """Sum up the reproduction of a bundle."""
+    return Attempt(
+        bundle=bundle_id,
+        exit_code=result_code(result),
+        verdict=result.verdict,
+        reason=result.reason,
+        reproduced_as=result.reproduced_as,
+        deltas=len(result.deltas),
+        doubts=len(result.not_guaranteed),
+    )
 
 
 @dataclass(kw_only=True)

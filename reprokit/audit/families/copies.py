@@ -51,7 +51,7 @@ def _here(held: Held, *, here_whole: bool | None) -> list[Statement]:
         return []  # that it is not here, or damaged, is told by its fixity
     if here_whole is None:
         return [NotKnown(where=HERE, because="not every byte of it was read")]
-    return [Fact(where=HERE, told="every byte is what was captured")]
+    return [Fact(where=HERE, told="every byte was what was captured when it was last read")]
 
 
 def _elsewhere(held: Held, copies: Copies, *, here_whole: bool | None) -> Iterator[Sequence[Statement]]:

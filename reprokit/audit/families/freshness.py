@@ -59,7 +59,7 @@ def _reading(last: str | None, every: dt.timedelta | None, now: dt.datetime, *, 
         return Fact(where=_READING, told="every byte was read by this audit")
     if last is None:
         told = "no audit has read it whole in this copy of the archive"
-        return NotKnown(where=_READING, because=told) if every is None else finding("W461", _READING, told)
+        return Fact(where=_READING, told=told) if every is None else finding("W461", _READING, told)
     passed = now - clock.parse(last)
     if passed < -_AHEAD:
         return NotKnown(where=_READING, because=_yet_to_come(last))
@@ -77,7 +77,7 @@ def _reproduction(known: Reproduced | None, every: dt.timedelta | None, now: dt.
             yield Fact(where=_RESCORING, told=told)
     if known is None or known.succeeded is None:
         told = "it was never run again and found at least equivalent"
-        yield NotKnown(where=_REPRODUCTION, because=told) if every is None else finding("W462", _REPRODUCTION, told)
+        yield Fact(where=_REPRODUCTION, told=told) if every is None else finding("W462", _REPRODUCTION, told)
         return
     last = known.succeeded.time
     passed = now - clock.parse(last)

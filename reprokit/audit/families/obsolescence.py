@@ -59,32 +59,33 @@ def check(held: Held, policy: Policy, now: dt.datetime) -> Iterator[Statement]:
 
 def _datasets(bundle: Bundle) -> Iterator[Statement]:
     try:
-        library = _version(bundle.environment)
+        library = _library(bundle.environment)
         trusted = _trusted(bundle)
     except ReprokitError as error:
         yield NotKnown(where=RECORD, because=error.message)
         return
-    for part in bundle.record.subject.datasets:
+    for part in bundle.record.subject.datasets if library is not None else ():
         read_by = _read_by_script(part)
-        allowed = trusted is not None and (not trusted or bool(trusted & set(part.tasks)))
-        if read_by == "yes" and (library is None or library < _NO_SCRIPTS_SINCE):
-            version = f"`{_LIBRARY}` {library}" if library else f"`{_LIBRARY}` of unknown version"
-            yield finding("W431", RECORD, f"`{part.name}`, by {version}")
-        elif read_by == "unknown" and (library is None or library < _NO_SCRIPTS_SINCE):
-            yield NotKnown(where=f"`{part.name}`", because=_untold(library, allowed=allowed))
+        if read_by == "yes":
+            yield finding("W431", RECORD, f"`{part.name}`, by {library}")
+        elif read_by == "unknown":
+            let = trusted is not None and (not trusted or bool(trusted & set(part.tasks)))
+            because = f"whether a script read it is not recorded, and {library} may have run one"
+            yield NotKnown(
+                where=f"`{part.name}`", because=f"{because}: `{_SCRIPTS_ALLOWED}` let it" if let else because
+            )
 
 
-def _version(environment: Environment | None) -> Version | None:
-    """Tell which version of the library of datasets a run had; `None` when nobody knows."""
+def _library(environment: Environment | None) -> str | None:
+    """Name the library of datasets that a run had; `None` when there was none, or one that runs no scripts."""
+    unknown = f"`{_LIBRARY}` of unknown version"
     if environment is None or isinstance(environment.packages, Unknown):
-        return None
-    for package in environment.packages:
-        if canonicalize_name(package.name) == _LIBRARY:
-            try:
-                return Version(package.version)
-            except InvalidVersion:
-                return None
-    return None
+        return unknown
+    installed = [each.version for each in environment.packages if canonicalize_name(each.name) == _LIBRARY]
+    try:
+        return next((f"`{_LIBRARY}` {each}" for each in installed if Version(each) < _NO_SCRIPTS_SINCE), None)
+    except InvalidVersion:
+        return unknown
 
 
 def _read_by_script(part: SubjectPart) -> Literal["yes", "no", "unknown"]:
@@ -96,12 +97,6 @@ def _read_by_script(part: SubjectPart) -> Literal["yes", "no", "unknown"]:
     if is_local(part) or whole:
         return "no"
     return "unknown" if is_name(part.name) else "no"
-
-
-def _untold(library: Version | None, *, allowed: bool) -> str:
-    ran = f"`{_LIBRARY}` {library} ran" if library else f"which `{_LIBRARY}` read it is not known, and older ones ran"
-    trust = f", and `{_SCRIPTS_ALLOWED}` let it" if allowed else ""
-    return f"whether a script read it is not recorded: {ran} the scripts of datasets{trust}"
 
 
 def _trusted(bundle: Bundle) -> set[str] | None:

@@ -53,16 +53,11 @@ def size(octets: float) -> str:
 
 def duration(seconds: float) -> str:
     """Write a time in seconds as people say it: `4.2 s`, `2 min 4 s`, `3 h 5 min`, `2 d 4 h`."""
-    if seconds < _FEW_SECONDS:
-        return f"{seconds:.1f} s"
-    for small, large, unit, rest in ((_MINUTE, _HOUR, "min", "s"), (_HOUR, _DAY, "h", "min"), (_DAY, 0, "d", "h")):
-        if seconds < small:
-            break
-        if seconds < large or not large:
-            of_rest = {"s": 1, "min": _MINUTE, "h": _HOUR}[rest]
-            whole, left = divmod(seconds, small)
-            return f"{whole:.0f} {unit} {left // of_rest:.0f} {rest}"
-    return f"{seconds:.0f} s"
+    for large, unit, small, rest in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", 1, "s")):
+        if seconds >= large:
+            whole, left = divmod(seconds, large)
+            return f"{whole:.0f} {unit} {left // small:.0f} {rest}"
+    return f"{seconds:.1f} s" if seconds < _FEW_SECONDS else f"{seconds:.0f} s"
 
 
 def seconds_of(summary: Summary) -> float:

@@ -123,10 +123,11 @@ def _receive_listing(arriving: Arrival, objects: Objects, remote: Remote) -> tup
     octets = 0
     if oid not in arrival.reuse(arriving, [oid]):
         wanted = Destination(path=arrival.place(arriving, oid), most=arrival.most_of_listing(arriving.pointer))
-        for step in objects.fetch({oid: wanted}):
-            if isinstance(step, Finished) and step.size is None:
-                raise _damage(arriving, remote, [finding("E111", oid, "the list of the bundle's files")])
-            octets += step.octets if isinstance(step, Moved) else 0
+        # To the end: what is left unheard would be taken for the answer to the next question.
+        steps = list(objects.fetch({oid: wanted}))
+        if any(isinstance(step, Finished) and step.size is None for step in steps):
+            raise _damage(arriving, remote, [finding("E111", oid, "the list of the bundle's files")])
+        octets = sum(step.octets for step in steps if isinstance(step, Moved))
     listing = arrival.read_listing(arriving)
     if isinstance(listing, Finding):
         raise _damage(arriving, remote, [listing])

@@ -1,0 +1,15 @@
+"""The disk was full: the last line of samples ends in the middle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import finished
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    out = finished.lm_eval().written(place)
+    file = next(out.rglob("samples_toy_mc_b_*.jsonl"))
+    file.write_bytes(file.read_bytes()[:-20])
+    return finished.captured(place, out)

@@ -1,0 +1,15 @@
+"""The model answered twelve different prompts alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import finished
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    run = finished.script()
+    for sample in run.samples:
+        sample["response"] = "yes"
+    return run.captured(place)

@@ -1,0 +1,14 @@
+"""A push that reads everything again meets an object that has rotten on the remote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import damage, remotes
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    pushed = remotes.pushed(place)
+    damage.flip(pushed.object("data/samples/toy.jsonl"))
+    return pushed.pushed_again(verify=True)

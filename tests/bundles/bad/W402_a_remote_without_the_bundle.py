@@ -1,0 +1,18 @@
+"""The policy asks for a copy on a remote, and the bundle was pushed to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import audits, remotes
+from bundles.case import Case
+
+from reprokit.audit.policy import Policy
+
+
+def make(place: Path) -> Case:
+    pushed = remotes.pushed(place)
+    (place / "offsite").mkdir()
+    with (pushed.archive.root / ".dvc/config").open("a") as config:
+        config.write(f"['remote \"offsite\"']\n    url = {place / 'offsite'}\n")
+    return audits.copied(pushed.archive, pushed.bundle, Policy(remotes=("offsite",)))

@@ -1,0 +1,12 @@
+"""The index serves another version of a package only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import audits
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    return audits.rebuilt(place, "alpha-2.0-py3-none-any.whl")

@@ -1,0 +1,12 @@
+"""The makers of a package took its version back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import audits
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    return audits.rebuilt(place, "alpha-1.0-py3-none-any.whl", yanked="it computes the wrong mean")

@@ -1,0 +1,12 @@
+"""A group has a score, and no file of samples: its tasks have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import finished
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    return finished.lm_eval().captured(place)

@@ -1,0 +1,12 @@
+"""The command asks for the commit of a model whose files were opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import subjects
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    return subjects.model(place, f"pretrained=toy-org/tiny,revision={subjects.COMMIT}", opened=True)

@@ -1,0 +1,12 @@
+"""A push that reads everything again meets what was sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import remotes
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    return remotes.pushed(place).pushed_again(verify=True)

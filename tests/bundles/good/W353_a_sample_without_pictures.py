@@ -1,0 +1,12 @@
+"""Of one sample it was seen that the model was shown no picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import media
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    return media.seen(place, {0: [media.PICTURE], 1: []})

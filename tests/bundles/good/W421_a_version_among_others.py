@@ -1,0 +1,12 @@
+"""The index serves the version of a package, and others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundles import audits
+from bundles.case import Case
+
+
+def make(place: Path) -> Case:
+    return audits.rebuilt(place, "alpha-1.0-py3-none-any.whl", "alpha-2.0-py3-none-any.whl")
