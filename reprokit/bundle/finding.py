@@ -9,16 +9,24 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+_REPAIR = "restore it from another copy: `reprokit audit --repair`"
+
 CATALOGUE: dict[str, tuple[str, str]] = {
-    "E101": ("a payload file is not what was captured", "restore it from another copy: `dvc pull`, or an export"),
-    "E102": ("a payload file is missing", "restore it from another copy: `dvc pull`, or an export"),
-    "E103": ("a file that the manifest does not list", "move it out of the bundle"),
-    "E104": ("a tag file is missing, changed or not in canonical form", "restore it from another copy"),
+    "E101": ("a payload file is not what was captured", _REPAIR),
+    "E102": ("a payload file is missing", _REPAIR),
+    "E103": ("a file that the manifest does not list", "move it out of the bundle: `reprokit audit --repair`"),
+    "E104": ("a tag file is missing, changed or not in canonical form", _REPAIR),
     "E105": ("not a regular file, or a path that leads out of the bundle", "do not use this bundle"),
-    "E106": ("the bundle is not the one its name or its records say", "restore it from another copy"),
-    "E107": ("the DVC pointer does not match the bundle", "restore the pointer: `git checkout` in the archive"),
-    "E108": ("the catalog entry does not match the bundle", "restore the entry: `git checkout` in the archive"),
-    "E109": ("an object in the DVC cache is damaged or missing", "restore it: `dvc fetch --force`"),
+    "E106": ("the bundle is not the one its name or its records say", _REPAIR),
+    "E107": (
+        "the DVC pointer does not match the bundle",
+        "restore the pointer: `reprokit audit --repair`, or `git checkout` in the archive",
+    ),
+    "E108": (
+        "the catalog entry does not match the bundle",
+        "restore the entry: `reprokit audit --repair`, or `git checkout` in the archive",
+    ),
+    "E109": ("an object in the DVC cache is damaged or missing", _REPAIR),
     "E110": (
         "an object on the remote is damaged",
         "`reprokit push --verify` from a whole copy replaces it; until then pull from another remote",
@@ -32,14 +40,17 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "do not use this remote's copy; pull from another remote",
     ),
     "E113": ("what arrived is not the bundle that was captured", "do not use this remote's copy; pull from another"),
-    "E116": ("a file of the ledger is damaged, or does not belong there", "restore it: `git checkout` in the archive"),
+    "E116": (
+        "a file of the ledger is damaged, or does not belong there",
+        "restore it: `reprokit audit --repair`, or `git checkout` in the archive",
+    ),
     "E117": ("what is still needed cannot be told, so nothing is removed", "mend it, then try again"),
-    "E201": ("a record is not valid JSON", "restore it from another copy"),
+    "E201": ("a record is not valid JSON", _REPAIR),
     "E202": ("a record does not follow its schema", "capture the run again with this version of reprokit"),
     "E203": ("a sample line does not follow its schema", "capture the run again with this version of reprokit"),
-    "E204": ("a record that every bundle holds is missing", "restore it from another copy"),
-    "E205": ("a compressed file does not hold what the record says", "restore it from another copy"),
-    "E206": ("the record's index of files does not match the payload", "restore it from another copy"),
+    "E204": ("a record that every bundle holds is missing", _REPAIR),
+    "E205": ("a compressed file does not hold what the record says", _REPAIR),
+    "E206": ("the record's index of files does not match the payload", _REPAIR),
     "W301": ("the evaluation left no result file", "see `process/stderr.log`; was an output path given?"),
     "W302": ("a file of the harness is cut short or damaged", "look at the file under `harness/`"),
     "W303": ("the harness saved no samples for a task", "run it with sample logging on: `--log_samples`"),
