@@ -76,6 +76,7 @@ FILES: dict[str, str] = {
     "bundles/.gitattributes": _AS_THEY_ARE,
     "catalog/.gitattributes": _AS_THEY_ARE,
     "ledger/.gitattributes": _AS_THEY_ARE,
+    "signatures/.gitattributes": _AS_THEY_ARE,
     # The last one: with it, the folder is an archive.
     SETTINGS: f"# An archive of evaluation bundles: see README.md.\n{MARK}",
 }

@@ -34,6 +34,11 @@ class Archive:
         return self.root / "ledger"
 
     @property
+    def signatures(self) -> Path:
+        """Detached signatures of bundles, by bundle."""
+        return self.root / "signatures"
+
+    @property
     def locks(self) -> Path:
         """What package indexes say of the packages of bundles, by the digest of their lock."""
         return self.root / "locks"

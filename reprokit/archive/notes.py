@@ -41,10 +41,11 @@ def note_all(archive: Archive, events: Sequence[Event], message: str) -> str | N
 
 
 def settle(archive: Archive) -> str | None:
-    """Commit the ledger files that a `note` could not; returns what is in the way, if anything."""
-    untracked = ["ls-files", "-z", "--others", "--exclude-standard", "--", archive.ledger.name]
+    """Commit what could not be when it was noted, and the signatures; returns what is in the way, if anything."""
+    places = [archive.ledger.name, archive.signatures.name]
+    untracked = ["ls-files", "-z", "--others", "--exclude-standard", "--", *places]
     # Added to the index by a `note` that was killed before its commit.
-    added = ["diff-index", "-z", "--cached", "--name-only", "--diff-filter=A", "HEAD", "--", archive.ledger.name]
+    added = ["diff-index", "-z", "--cached", "--name-only", "--diff-filter=A", "HEAD", "--", *places]
     try:
         listed = [path for asked in (untracked, added) for path in git.run(asked, directory=archive.root).split(b"\0")]
         left = [PurePosixPath(os.fsdecode(path)) for path in listed if path]

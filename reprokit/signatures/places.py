@@ -12,7 +12,6 @@ from reprokit.bundle.reading import Bundle
 from reprokit.errors import ReprokitError
 
 SUFFIX = ".sig"
-FOLDER = "signatures"
 MOST = 100
 """Signatures of one bundle that are looked at: each takes a program to be run."""
 _DEPTH = 3  # `bundles/MONTH/ID`
@@ -46,7 +45,7 @@ def candidates(
 
 def folder(archive: Archive, bundle_id: str) -> Path:
     """Tell where the signatures of a bundle of an archive lie."""
-    return archive.root / FOLDER / bundle_id
+    return archive.signatures / bundle_id
 
 
 def home(bundle: Bundle) -> Archive | None:

@@ -230,7 +230,7 @@ the archive itself: a file of the ledger is damaged, or does not belong there
 ledger/2026.jsonl: line 3
 metadata 3 of 4 a second copy: 1 of 3 is whole
 3 audits from 2016-04-02 to 2026-11-23.
-E101 in 1 bundle: restore it from another copy: dvc pull, or an export
+E101 in 1 bundle: restore it from another copy: reprokit audit --repair
 1 bundle, 8 findings; for example data/0.json in 20261123T000007Z-lm_eval-tiny-gpt2-00000007
 there are fewer whole copies than the policy asks for
 4 bundles, 1,200 times; for example package-0==1.0 in

@@ -4,81 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from reprokit.archive.layout import Archive
 from reprokit.bundle.reading import open_bundle
-from reprokit.reproduce.consent.signatures import candidates
-from reprokit.reproduce.consent.signers import VARIABLE
-from reprokit.reproduce.consent.trust import NAMESPACE, Trusted, Untrusted, trusted
-
-
-def keygen(*words: str | Path, directory: Path) -> str:
-    done = subprocess.run(["ssh-keygen", *words], cwd=directory, check=True, capture_output=True, text=True)
-    return done.stdout
-
-
-@pytest.fixture(autouse=True)
-def own(tmp_path, monkeypatch) -> Path:
-    """The user's own settings file, in a home of the test's."""
-    tmp_path.chmod(0o700)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv(VARIABLE, raising=False)
-    (tmp_path / "config/reprokit").mkdir(parents=True, mode=0o700)
-    (tmp_path / "config").chmod(0o700)
-    return tmp_path / "config/reprokit/reprokit.toml"
-
-
-@pytest.fixture
-def keys(tmp_path) -> Path:
-    """A folder with the keys of Ada and of a stranger."""
-    folder = tmp_path / "keys"
-    folder.mkdir(mode=0o700)
-    for name in ("ada", "stranger"):
-        keygen("-q", "-t", "ed25519", "-N", "", "-C", "whoever", "-f", name, directory=folder)
-    return folder
-
-
-@pytest.fixture
-def public(keys):
-    """Give the public half of a key, without its comment."""
-    return lambda name: " ".join((keys / f"{name}.pub").read_text().split()[:2])
-
-
-@pytest.fixture
-def bundle(make_bundle, tmp_path):
-    sealed = make_bundle(tmp_path / "made")
-    return open_bundle((tmp_path / "made").rename(tmp_path / sealed.bundle_id))
-
-
-@pytest.fixture
-def sign(keys, bundle, tmp_path):
-    """Sign the manifest of a bundle as a person does with `ssh-keygen`; returns the signature, beside the bundle."""
-
-    def make(name: str = "ada", of=bundle, namespace: str = NAMESPACE) -> Path:
-        manifest = shutil.copy(of.path / "manifest-sha256.txt", tmp_path / "manifest")
-        keygen("-q", "-Y", "sign", "-n", namespace, "-f", keys / name, manifest, directory=keys)
-        return Path(shutil.move(tmp_path / "manifest.sig", of.path.with_name(of.path.name + ".sig")))
-
-    return make
-
-
-@pytest.fixture
-def allow(own, keys):
-    """Write the user's file of allowed signers, and name it in their settings."""
-
-    def write(*lines: str) -> Path:
-        path = keys / "allowed_signers"
-        path.write_text("".join(f"{line}\n" for line in lines))
-        path.chmod(0o600)
-        own.write_text(f'[trust]\nallowed_signers = "{path}"\n')
-        own.chmod(0o600)
-        return path
-
-    return write
+from reprokit.signatures.places import candidates
+from reprokit.signatures.signers import VARIABLE
+from reprokit.signatures.trust import Trusted, Untrusted, trusted
+from reprokit.signatures.trust import judge as judge_each
 
 
 def judge(bundle, signatures=None):
@@ -94,7 +30,7 @@ def reason(judged) -> str:
 # --- trusted -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_bundle_that_a_known_key_has_signed_is_trusted(bundle, sign, allow, public, keys):
+def test_a_bundle_that_a_known_key_has_signed_is_trusted(bundle, sign, allow, public, keys, keygen):
     signature = sign()
     allow(f"ada@example.org {public('ada')}")
 
@@ -103,7 +39,7 @@ def test_a_bundle_that_a_known_key_has_signed_is_trusted(bundle, sign, allow, pu
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
-def test_other_kinds_of_keys_do_as_well(bundle, sign, allow, public, keys, kind):
+def test_other_kinds_of_keys_do_as_well(bundle, sign, allow, public, keys, kind, keygen):
     keygen("-q", "-t", kind, "-N", "", "-f", "other", directory=keys)
     sign("other")
     allow(f"ada@example.org {public('other')}")
@@ -129,7 +65,7 @@ def test_what_a_line_says_of_a_key_holds_as_for_ssh(bundle, sign, allow, public,
     assert judge(bundle).by == by
 
 
-def test_a_certificate_of_a_trusted_authority_is_as_good_as_a_key(bundle, sign, allow, public, keys):
+def test_a_certificate_of_a_trusted_authority_is_as_good_as_a_key(bundle, sign, allow, public, keys, keygen):
     keygen("-q", "-s", "stranger", "-I", "id", "-n", "ada@example.org", "-V", "+1d", "ada.pub", directory=keys)
     (keys / "ada-cert.pub").rename(keys / "certified-cert.pub")
     (keys / "ada").rename(keys / "certified")
@@ -198,21 +134,55 @@ def test_a_signature_for_another_purpose_is_none_of_a_bundle(bundle, sign, allow
     assert "namespace" in reason(judge(bundle))
 
 
+@pytest.fixture
+def revoke(own, keys, keygen):
+    """Revoke a key of Ada's, in a plain list or in the binary form."""
+
+    def write(form: str) -> Path:
+        path = keys / "withdrawn"
+        if form == "krl":
+            keygen("-q", "-k", "-f", "withdrawn", "ada.pub", directory=keys)
+        else:
+            shutil.copy(keys / "ada.pub", path)
+        path.chmod(0o600)
+        own.write_text(f'{own.read_text()}revoked_keys = "{path}"\n')
+        return path
+
+    return write
+
+
 @pytest.mark.parametrize("form", ["list", "krl"])
-def test_a_revoked_key_is_untrusted(bundle, sign, allow, public, own, keys, form):
+def test_a_revoked_key_is_untrusted(bundle, sign, allow, public, revoke, form):
     sign()
     allow(f"ada@example.org {public('ada')}")
     assert judge(bundle).by
-    if form == "krl":
-        keygen("-q", "-k", "-f", "revoked", "ada.pub", directory=keys)
-    else:
-        shutil.copy(keys / "ada.pub", keys / "revoked")
-    (keys / "revoked").chmod(0o600)
-    own.write_text(f'{own.read_text()}revoked_keys = "{keys / "revoked"}"\n')
+    path = revoke(form)
 
-    assert "revoked" in reason(judge(bundle))
-    (keys / "revoked").unlink()
+    assert f"its key is revoked, by `{path}`" in reason(judge(bundle))
+    path.unlink()
     assert "there is no file" in reason(judge(bundle))
+
+
+def test_the_revocation_of_one_key_leaves_another_s_signature_good(bundle, sign, allow, public, revoke):
+    sign("stranger")
+    allow(f"eve@example.org {public('stranger')}")
+    revoke("krl")
+
+    assert judge(bundle).by == "eve@example.org"
+
+
+@pytest.mark.parametrize("damage", [b"SSHKRL\n\0 and nothing of use", b"this is no key\n"])
+def test_a_damaged_file_of_revoked_keys_makes_nothing_trusted_and_no_key_revoked(
+    bundle, sign, allow, public, revoke, damage
+):
+    sign()
+    allow(f"ada@example.org {public('ada')}")
+    revoke("list").write_bytes(damage)
+
+    (judged,) = judge_each(bundle, candidates(bundle), environment=os.environ)
+
+    assert judged.kind == "cannot be checked"
+    assert "that file is damaged" in judged.reason
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 1000, None, b"-----BEGIN SSH SIGNATURE-----\n"])
@@ -264,6 +234,62 @@ def test_a_manifest_that_was_changed_after_it_was_opened_is_untrusted(bundle, si
         stream.write("0" * 64 + "  data/more\n")
 
     assert "was changed" in reason(judge(bundle))
+
+
+# --- each signature ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def laid_out(bundle, sign, allow, public, make_bundle, tmp_path, keygen, keys):
+    """A signature of each kind, in the order of their names, and a file that allows the keys of some."""
+    make_bundle(tmp_path / "other", harness_files={"harness/x": b"1"})
+    folder = tmp_path / "each"
+    folder.mkdir()
+    keygen("-q", "-t", "ed25519", "-N", "", "-f", "old", directory=keys)
+    for number, (signer, how) in enumerate(
+        [
+            ("ada", {}),
+            ("stranger", {}),
+            ("old", {}),
+            ("ada", {"of": open_bundle(tmp_path / "other")}),
+            ("ada", {"namespace": "git"}),
+        ]
+    ):
+        sign(signer, **how).rename(folder / f"{number}.sig")
+    (folder / "5.sig").write_text("no signature\n")
+    (folder / "6.sig").symlink_to("0.sig")
+    allow(f"ada@example.org {public('ada')}", f'old@example.org valid-before="20200101" {public("old")}')
+    return sorted(folder.iterdir())
+
+
+def test_each_signature_gets_a_judgement_of_its_own(bundle, laid_out, keygen, keys):
+    good, *others = judge_each(bundle, laid_out, environment=os.environ)
+
+    assert isinstance(good, Trusted)
+    assert [each.kind for each in others] == ["unknown key", "expired", *["not of this bundle"] * 4]
+    fingerprints = [keygen("-l", "-f", f"{name}.pub", directory=keys).split()[1] for name in ("stranger", "old")]
+    assert [each.key for each in others] == [*fingerprints, None, None, None, None]
+    assert [each.signature for each in others] == [str(path) for path in laid_out[1:]]
+
+
+def test_whose_signature_it_is_needs_no_allowed_signers_but_whether_it_counts_does(bundle, laid_out, own):
+    own.unlink()
+
+    judged = list(judge_each(bundle, laid_out, environment=os.environ))
+
+    assert [each.kind for each in judged] == [*["cannot be checked"] * 3, *["not of this bundle"] * 4]
+    assert judged[0].key.startswith("SHA256:")
+
+
+def test_nothing_is_said_against_a_signature_by_a_program_that_cannot_read_it(bundle, laid_out, tmp_path):
+    program = tmp_path / "program/ssh-keygen"
+    program.parent.mkdir()
+    for script in ("exit 255", "kill -9 $$", "echo 'Could not verify signature.'; echo unsupported key >&2; exit 255"):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        judged = list(judge_each(bundle, laid_out[:1], environment={"PATH": f"{program.parent}:/usr/bin:/bin"}))
+
+        assert [each.kind for each in judged] == ["cannot be checked"]
 
 
 # --- whose word it is --------------------------------------------------------------------------------------------------
@@ -340,6 +366,16 @@ def test_settings_that_cannot_be_followed_are_told(bundle, sign, own, settings, 
 
 
 # --- where signatures lie ----------------------------------------------------------------------------------------------
+
+
+def test_an_id_that_leads_elsewhere_is_followed_nowhere(bundle, tmp_path):
+    (tmp_path / "archive/signatures").mkdir(parents=True)
+    (tmp_path / "archive/stray.sig").touch()
+    info = replace(bundle.info, bundle_id="..")
+
+    assert (
+        candidates(replace(bundle, info=info), archive=Archive(tmp_path / "archive"), packed=tmp_path / "x.tar") == []
+    )
 
 
 def test_signatures_lie_beside_the_bundle_its_packed_file_and_in_the_archive(bundle, tmp_path):
