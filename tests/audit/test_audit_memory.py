@@ -64,6 +64,7 @@ def audited(archive, make_bundle, own_home, tmp_path):
                 stdout=stream,
                 stderr=subprocess.PIPE,
                 stdin=subprocess.DEVNULL,
+                cwd=own_home,
                 # One arena for all threads: how many there are depends on how busy the machine is.
                 env={**os.environ, "HOME": str(own_home), "MALLOC_ARENA_MAX": "1"},
                 check=False,

@@ -15,7 +15,7 @@ from reprokit.bundle.reading import Bundle
 from reprokit.signatures import places
 from reprokit.signatures.trust import Judged, Trusted, Untrusted, judge
 
-_WHERE = places.FOLDER
+_WHERE = "signatures"
 _DIGITS = 8  # of the identity, at the end of a bundle id
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from reprokit.archive.catalog import Entry
 from reprokit.archive.dvc import Listing
 from reprokit.audit.repair.gathering import Gathering, Proof, Seen
+from reprokit.audit.repair.outcome import shown
 from reprokit.bundle import bag
 from reprokit.bundle.bag import BagInfo, open_regular
 
@@ -69,7 +70,7 @@ def _manifest(gathering: Gathering) -> str | None:
             digests = {
                 path: gathering.here[path].sha256
                 for path in paths
-                if path.startswith(f"{bag.PAYLOAD}/") and path in gathering.here
+                if path.startswith(f"{bag.PAYLOAD}/") and path in gathering.here and shown(path) == path
             }
             data = bag.render_manifest(digests)
             if hashlib.sha256(data).hexdigest() == digest:

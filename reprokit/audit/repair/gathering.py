@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeAlias
 
-from reprokit.archive import cache, dvc
+from reprokit.archive import cache, dvc, small_file
 from reprokit.archive.cache import Cache
 from reprokit.audit.repair.copies import Copy, Wanted, copy_bounded
 from reprokit.audit.repair.outcome import told
@@ -28,6 +28,7 @@ HERE = "the bundle's own folder"
 _CHUNK = 1 << 20
 _LONGEST_ROW = 2300  # bytes of a listing for each file
 _LARGEST_LISTING = 1 << 28  # bytes
+_LARGEST_TAG_FILE = 1 << 28  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,11 +157,10 @@ class Gathering:
         self.brought[path] = Brought(file=target, seen=see(target), from_=from_)
 
     def read(self, path: str) -> bytes | None:
-        """Read a file that is here or was brought here; `None` when there is none."""
+        """Read a tag file that is here or was brought here; `None` when there is none."""
         place = self.brought[path].file if path in self.brought else self.folder / path
         try:
-            with open_regular(place) as stream:
-                return stream.read(self.truth.most)
+            return small_file.read(place, most=_LARGEST_TAG_FILE)
         except OSError:
             return None
 

@@ -11,7 +11,7 @@ from reprokit.archive.layout import Archive
 from reprokit.audit.repair import aside as putting_aside
 from reprokit.audit.repair.aside import Aside
 from reprokit.audit.repair.committed import committed
-from reprokit.audit.repair.outcome import Repaired, Report, Restored, told
+from reprokit.audit.repair.outcome import Repaired, Report, told
 from reprokit.errors import ReprokitError
 
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z_]+-(?P<digits>[0-9a-f]{8})\.jsonl")
@@ -60,4 +60,4 @@ def _mend(archive: Archive, path: str, held: bytes | None, trouble: str | None, 
     except (ReprokitError, OSError) as error:
         report.refuse(path, told(error))
         return
-    report.restored.append(Restored(path=path, kind="ledger", from_="git's HEAD", set_aside=where))
+    report.restore(path, "ledger", "git's HEAD", where)

@@ -57,7 +57,17 @@ class Report:
 
     def refuse(self, path: str, reason: str) -> None:
         """Say that something is left as it is."""
-        self.refused.append(Refused(path=path, reason=reason))
+        self.refused.append(Refused(path=shown(path), reason=shown(reason)))
+
+    def restore(self, path: str, kind: Kind, from_: str, set_aside: str | None = None) -> None:
+        """Say that something is as it should be again."""
+        where = None if set_aside is None else shown(set_aside)
+        self.restored.append(Restored(path=shown(path), kind=kind, from_=shown(from_), set_aside=where))
+
+
+def shown(text: str) -> str:
+    """Write a text that may hold a file name of any bytes: what is no Unicode becomes `?`."""
+    return text.encode(errors="replace").decode()
 
 
 def told(error: OSError | ReprokitError) -> str:

@@ -93,7 +93,14 @@ def copies_of(
         )
         named = [each for path in exports for each in _named(search, path)]
         # A folder or a file that a person names is nearer than what is behind a network.
-        yield [CachedCopy(store=cache.of(archive)), *_folders(search), *named, *_others(search), *_mirrors(search)]
+        yield [*_cached(search), *_folders(search), *named, *_others(search), *_mirrors(search)]
+
+
+def _cached(search: _Search) -> list[Copy]:
+    try:
+        return [CachedCopy(store=cache.of(search.archive))]
+    except ReprokitError:
+        return []  # which the repair itself is told
 
 
 # --- remotes ---
@@ -205,18 +212,25 @@ def _room(search: _Search) -> Path:
 
 def _named(search: _Search, path: Path) -> list[Copy]:
     """Find the copies that a path may mean: it itself, or what lies in it under the bundle's id."""
+    try:
+        return _meant(search, path) or [_failing(path, NotFoundError("no bundle of this id is there"))]
+    except OSError as error:
+        return [_failing(path, error)]
+
+
+def _meant(search: _Search, path: Path) -> list[Copy]:
     if is_named_packed(path.name) and not path.is_dir():
         return [_packed(search, path)]
     folders = (path, path / search.bundle, Archive(path).payload(search.bundle))
     found = [each for each in folders if any((each / name).is_file() for name in bag.TAG_FILES)]
     packed = [each for suffix in SUFFIXES if (each := path / f"{search.bundle}{suffix}").is_file()]
     copies = [FetchedCopy(name=f"`{each}`", fetch=partial(Path, each)) for each in found]
-    return [*copies, *(_packed(search, each) for each in packed)] or [_nothing(path)]
+    return [*copies, *(_packed(search, each) for each in packed)]
 
 
-def _nothing(path: Path) -> Copy:
+def _failing(path: Path, error: ReprokitError | OSError) -> Copy:
     def fail() -> Path:
-        raise NotFoundError("no bundle of this id is there")
+        raise error
 
     return FetchedCopy(name=f"`{path}`", fetch=fail)
 

@@ -16,7 +16,7 @@ from reprokit.audit.repair import aside as set_aside
 from reprokit.audit.repair.aside import Aside
 from reprokit.audit.repair.collecting import Collected
 from reprokit.audit.repair.gathering import HERE, Gathering, is_whole_object
-from reprokit.audit.repair.outcome import Kind, Report, Restored, told
+from reprokit.audit.repair.outcome import Kind, Report, told
 from reprokit.audit.repair.strays import strays
 from reprokit.bundle.reading import open_bundle
 from reprokit.errors import ReprokitError
@@ -68,14 +68,11 @@ class Putting:
         except (OSError, ReprokitError) as error:
             self.report.refuse(path, told(error))
 
-    def _told(self, path: str, kind: Kind, from_: str, where: str | None) -> None:
-        self.report.restored.append(Restored(path=path, kind=kind, from_=from_, set_aside=where))
-
     def _move_strays(self) -> None:
         for path in list(strays(self._folder, set(self.collected.paths))):
             with self._telling(path):
                 where = self.aside.move(self._folder / path, f"{self.bundle}/{path}")
-                self._told(path, "stray", HERE, where)
+                self.report.restore(path, "stray", HERE, where)
 
     def _put_file(self, path: str) -> None:
         brought = self.gathering.brought[path]
@@ -85,7 +82,7 @@ class Putting:
             brought.file.chmod(mode)
             set_aside.put(brought.file, self._folder, path)
             self.gathering.here[path] = brought.seen
-            self._told(path, "file", brought.from_, where)
+            self.report.restore(path, "file", brought.from_, where)
 
     def _mode(self, path: Path) -> int:
         """Give the permissions that a file has now, or those that sealed files and objects have."""
@@ -102,13 +99,13 @@ class Putting:
         with self._telling(seen.md5):
             where = self.aside.keep(store.place(seen.md5), f"cache/{seen.md5}")
             durable.flush_folder(cache.store_file(store, file, seen.md5))
-            self._told(seen.md5, "object", f"{HERE}, `{path}`", where)
+            self.report.restore(seen.md5, "object", f"{HERE}, `{path}`", where)
 
     def _put_listing(self, store: Cache, data: bytes, oid: str, from_: str) -> None:
         with self._telling(oid):
             where = self.aside.keep(store.place(oid), f"cache/{oid}")
             durable.flush_folder(cache.store_bytes(store, data, oid))
-            self._told(oid, "listing", from_, where)
+            self.report.restore(oid, "listing", from_, where)
 
     def _put_found_listing(self, store: Cache) -> None:
         """Put the listing of a bundle that is not whole in its place, where a copy has it."""
@@ -154,7 +151,7 @@ class Putting:
         with self._telling(where):
             kept = self.aside.keep(path, where)
             durable.write(path, derived if committed is None else committed, archive=self.archive)
-            self._told(where, kind, _WHOLE if committed is None else _HEAD, kept)
+            self.report.restore(where, kind, _WHOLE if committed is None else _HEAD, kept)
 
 
 def _differs(written: bytes, expected: bytes) -> str | None:

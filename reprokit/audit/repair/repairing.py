@@ -138,9 +138,8 @@ def _mend_remotes(archive: Archive, bundle_id: str, remotes: Sequence[Remote], p
         damaged = [each.where for each in carried.findings if each.code == "W342"]
         missing = carried.moved - len(damaged)
         paths = damaged + ([f"{missing} objects that were missing"] if missing else [])
-        report.restored.extend(
-            Restored(path=f"{remote.name}: {path}", kind="remote object", from_=HERE) for path in paths
-        )
+        for path in paths:
+            report.restore(f"{remote.name}: {path}", "remote object", HERE)
 
 
 def _note(archive: Archive, bundle_id: str, truth: Truth, restored: Sequence[Restored]) -> list[str]:

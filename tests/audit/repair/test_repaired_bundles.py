@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -155,6 +156,7 @@ def test_strays_are_moved_aside_and_nothing_of_them_is_lost(estate, tmp_path):
     (folder / "data/environment/environment.json").unlink()
     (folder / "data/environment/environment.json").symlink_to(outside / "results.json")
     (folder / "data/hollow/deep").mkdir(parents=True)
+    Path(os.fsdecode(os.fsencode(folder) + b"/data/odd \xff\n")).write_bytes(b"x")
 
     done = made.repair(bundle)
 
@@ -182,6 +184,21 @@ def test_read_only_folders_and_the_permissions_of_files_stay_as_they_were(estate
     modes = [(folder / path).stat().st_mode & 0o7777 for path in ("data", RESULTS)]
     assert modes == [0o555, 0o640]
     (folder / "data").chmod(0o755)
+
+
+def test_what_cannot_be_put_aside_is_told_and_stays(estate, flip):
+    made = estate()
+    (bundle,) = made.bundles
+    flip(made.folder(bundle) / RESULTS, 1)
+    (made.archive.private / "set-aside").write_bytes(b"")
+    before = made.tree()
+
+    done = made.repair(bundle)
+
+    assert [each.path for each in done.refused] == [RESULTS]
+    assert "is no folder" in done.refused[0].reason
+    assert (done.whole, done.restored) == (False, [])
+    assert made.tree() == before
 
 
 # --- what speaks of the bundle ------------------------------------------------------------------------------------------
