@@ -13,8 +13,8 @@ import pytest
 
 from reprokit.bundle import bag
 
-LOST = 200
-FEW, MANY = 20, 400
+LOST = 100
+FEW, MANY = 60, 240
 MEASURED = """
 import sys
 from reprokit.cli import main

@@ -181,9 +181,9 @@ def test_what_is_wrong_with_the_archive_itself_is_told_of_no_bundle(archive, bun
 
 def test_a_policy_that_cannot_be_followed_ends_the_audit_before_it_begins(archive, bundles):
     path = archive.root / "reprokit.toml"
-    path.write_text(path.read_text() + "[audit]\ncopie = 2\n")
+    path.write_text(path.read_text() + "[audit]\nduplicates = 2\n")
 
-    with pytest.raises(UsageError, match="copie"):
+    with pytest.raises(UsageError, match="duplicates"):
         audited(archive)
 
 

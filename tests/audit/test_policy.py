@@ -41,7 +41,7 @@ def test_what_is_written_is_asked(archive):
 @pytest.mark.parametrize(
     "text",
     [
-        "[audit]\ncopie = 3\n",
+        "[audit]\nduplicates = 3\n",
         "[audit]\ncopies = 0\n",
         '[audit]\ncopies = "3"\n',
         '[audit]\nread_every = "soon"\n',

@@ -54,7 +54,7 @@ def collect(gathering: Gathering, bundle_id: str) -> Collected:
         return Collected(refused={bag.MANIFEST: f"it is what was sealed, and no manifest: {error}"})
     payload = {path: digest for path, digest in digests.items() if path not in bag.TAG_FILES}
     refused = {path: why for path, digest in payload.items() if (why := gathering.find(path, _is(digest)))}
-    tags = _TagFiles(gathering=gathering, bundle=bundle_id, manifest=data, digests=digests, whole=not refused)
+    tags = _TagFiles(gathering=gathering, bundle=bundle_id, digests=digests, whole=not refused)
     return Collected(paths=(*payload, *bag.TAG_FILES), refused=refused | tags.collect())
 
 
@@ -85,7 +85,6 @@ class _TagFiles:
 
     gathering: Gathering
     bundle: str
-    manifest: bytes
     digests: Mapping[str, str]
     whole: bool
 

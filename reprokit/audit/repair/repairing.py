@@ -75,7 +75,7 @@ def repair(
     finally:
         # Also what was done before somebody broke it off.
         if truth is not None and report.restored:
-            remarks = _note(archive, bundle_id, truth, report.restored)
+            remarks = _note(archive, bundle_id, truth, report.restored, whole=whole)
     return Repaired(
         bundle=bundle_id,
         identity=truth.identity if truth is not None else None,
@@ -142,16 +142,16 @@ def _mend_remotes(archive: Archive, bundle_id: str, remotes: Sequence[Remote], p
             report.restore(f"{remote.name}: {path}", "remote object", HERE)
 
 
-def _note(archive: Archive, bundle_id: str, truth: Truth, restored: Sequence[Restored]) -> list[str]:
+def _note(archive: Archive, bundle_id: str, truth: Truth, restored: Sequence[Restored], *, whole: bool) -> list[str]:
     """Write into the ledger what was repaired; returns what is left undone."""
     now = clock.text(clock.now())
     shown = [msgspec.to_builtins(each) for each in restored[:_TOLD]]
     detail = {"restored": shown, "count": len(restored)}
     event = Event(event=REPAIRED, time=now, bundle=bundle_id, identity=truth.identity, detail=detail)
     written = [archive.pointer(bundle_id), archive.entry(bundle_id)]
-    new = [path for path in written if _is_new(archive, truth, path)]
+    new = [path for path in written if whole and _is_new(archive, truth, path)]
     with contextlib.suppress(ReprokitError):
-        # Derived anew, as no commit has them yet.
+        # What no commit has yet, and the whole bundle proves.
         git.commit_paths(archive.root, [archive.relative(path) for path in new], f"register {bundle_id}")
     try:
         trouble = notes.note(archive, event, f"repair {bundle_id}")
