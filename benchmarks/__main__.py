@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.measuring import ROOT, Row
 from reprokit import clock
 
-AREAS = ("start_up", "growing", "capturing", "checking", "comparing")
+AREAS = ("start_up", "growing", "capturing", "checking", "comparing", "auditing")
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reprokit import git
 from reprokit.archive import cache, catalog, dvc, ledger, pending, small_file
@@ -90,8 +90,8 @@ def check_ledger(archive: Archive) -> Iterator[tuple[Path, Finding]]:
         yield archive.root / found.where, found
 
 
-def check_absent(archive: Archive, bundle_ids: Sequence[str]) -> dict[str, list[Finding]]:
-    """Compare pointer and catalog entry of bundles that are not here with what git's HEAD holds of them.
+def check_committed(archive: Archive, bundle_ids: Sequence[str]) -> dict[str, list[Finding]]:
+    """Compare pointer and catalog entry of bundles, here or not, with what git's HEAD holds of them.
 
     What was never committed cannot be compared: that it is there is all that is asked.
 
@@ -104,6 +104,16 @@ def check_absent(archive: Archive, bundle_ids: Sequence[str]) -> dict[str, list[
         files = (("E107", archive.pointer(each)), ("E108", archive.entry(each)))
         found[each] = [wrong for code, path in files for wrong in _compare(archive, code, path, held)]
     return found
+
+
+def committed_ids(archive: Archive) -> set[str]:
+    """Name the bundles that git's HEAD has a pointer or a catalog entry of.
+
+    Raises:
+        GitError: git cannot tell.
+    """
+    names = (PurePosixPath(path).name.removesuffix(".dvc").removesuffix(".json") for path in _committed(archive))
+    return {name for name in names if is_bundle_id(name)}
 
 
 def _committed(archive: Archive) -> dict[str, str]:

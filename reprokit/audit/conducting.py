@@ -7,16 +7,20 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from reprokit import clock
 from reprokit.archive.layout import Archive
-from reprokit.audit import history, spreading, summing
+from reprokit.audit import history, reading, spreading, summing
 from reprokit.audit.asking.asking import FRESH_FOR, asking
 from reprokit.audit.copies_elsewhere.opening import opened_copies
 from reprokit.audit.examining import World
+from reprokit.audit.held import Held
 from reprokit.audit.journal import Journal, open_journal
-from reprokit.audit.policy import policy_of
+from reprokit.audit.own_word import own_word
+from reprokit.audit.policy import Policy, policy_of
+from reprokit.audit.reading import Work
 from reprokit.audit.running import Mend, Spread, Watch, Wishes, run
 from reprokit.audit.spreading import Executors
 from reprokit.audit.values import Audited, Past, Summary
@@ -37,6 +41,7 @@ class Ways:
     executors: Executors | None = None
     most: int = 1
     afresh: bool = False
+    repair: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +76,9 @@ def conducted(
     policy = policy_of(archive)
     with ExitStack() as stack:
         folder = _folder(archive, stack)
-        journal = stack.enter_context(open_journal(folder, wishes.question(), afresh=ways.afresh))
+        question = [*wishes.question(), *_circumstances(archive, ways, policy)]
+        holds = partial(_holds, archive)
+        journal = stack.enter_context(open_journal(folder, question, afresh=ways.afresh, holds=holds))
         about = summing.about_archive(archive)
         now = clock.now()
         past = history.past(archive)
@@ -114,6 +121,20 @@ def _noted(archive: Archive, journal: Journal, folder: Path) -> list[str]:
     except OSError as error:
         return [f"what came of it could not be written into the ledger: {error.strerror or error}"]
     return [f"the ledger is yet to be committed: {trouble}"] if trouble else []
+
+
+def _circumstances(archive: Archive, ways: Ways, policy: Policy) -> list[str]:
+    """Tell one audit from another that asks for the same under other circumstances, or of another copy."""
+    return [own_word(archive), reading.rules(), repr(policy), *map(repr, (ways.offline, ways.fresh_for, ways.repair))]
+
+
+def _holds(archive: Archive, result: Audited) -> bool:
+    """Tell whether what an earlier call found still holds, as far as it can be told without reading all of it again."""
+    held = Held(archive, result.bundle)
+    if held.here != (result.read != "nothing"):
+        return False
+    found = reading.read(Work(archive=str(archive.root), bundle=result.bundle, read="names"))
+    return found.identity == result.identity and all(each.state != "error" for each in found.outcomes)
 
 
 def _spread(ways: Ways) -> Spread:

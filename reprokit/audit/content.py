@@ -14,15 +14,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reprokit.archive import small_file
+from reprokit.archive import own_folders, small_file
 from reprokit.archive.layout import Archive
 from reprokit.audit import reading
+from reprokit.audit.own_word import own_word
 from reprokit.audit.reading import CONTENT, Read, Work
 from reprokit.audit.statements import Family, Outcome
 from reprokit.bundle import canonical
+from reprokit.errors import UsageError
 
 
 class _Kept(Struct, frozen=True, kw_only=True):
+    copy: str
     identity: str
     rules: str
     outcomes: list[Outcome]
@@ -60,7 +63,7 @@ def _recall(archive: Archive, bundle: str, identity: str | None) -> dict[Family,
         kept = canonical.decode(small_file.read(_place(archive, bundle)), _Kept)
     except (OSError, msgspec.DecodeError):
         return {}
-    if (kept.identity, kept.rules) != (identity, reading.rules()):
+    if (kept.copy, kept.identity, kept.rules) != (own_word(archive), identity, reading.rules()):
         return {}
     return {each.family: each for each in kept.outcomes}
 
@@ -68,9 +71,10 @@ def _recall(archive: Archive, bundle: str, identity: str | None) -> dict[Family,
 def _keep(archive: Archive, bundle: str, identity: str, outcomes: Iterable[Outcome]) -> None:
     """Keep what was found of a bundle; where that cannot be written, it is found again the next time."""
     place = _place(archive, bundle)
-    data = canonical.record(_Kept(identity=identity, rules=reading.rules(), outcomes=list(outcomes)))
+    kept = _Kept(copy=own_word(archive), identity=identity, rules=reading.rules(), outcomes=list(outcomes))
     temporary = place.with_name(f".{bundle}.{secrets.token_hex(4)}")
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UsageError):
+        own_folders.require_folders(archive, place.parent)
         place.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
+        temporary.write_bytes(canonical.record(kept))
         temporary.replace(place)

@@ -22,6 +22,7 @@ from reprokit.audit.values import Audited
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.values import Time
 
+_OF_A_CAPTURE = "W3"  # whatever a record says of other codes, no capture has found them
 _SEVERITY = {"error": 0, "warning": 1, "unknown": 2, "good": 3, "not asked": 4}
 
 
@@ -50,7 +51,7 @@ def examine(found: Read, world: World) -> Audited:
     for family, look in _looks(held, found, world).items():
         if family in world.families:
             outcomes[family] = outcome(family, guarded(held, family, look()))
-    noted = frozenset(found.noted)
+    noted = frozenset(each for each in found.noted if each.code.startswith(_OF_A_CAPTURE))
     told = {family: _new(outcomes[family], noted) for family in FAMILIES if family in outcomes}
     evidence = _evidence(found, told, world)
     return Audited(
@@ -103,7 +104,7 @@ def _evidence(found: Read, told: Mapping[Family, Outcome], world: World) -> Evid
     read_now = found.read == "whole" and _is_whole(found) is True
     return Evidence(
         places=places or here,
-        noted=frozenset(each.code for each in found.noted),
+        noted=frozenset(each.code for each in found.noted if each.code.startswith(_OF_A_CAPTURE)),
         read_in_time=_read_in_time(found, world, now=read_now),
         reproduced=history.is_reproduced(world.history, found.bundle, found.identity),
         ledger_whole=world.ledger_whole,
@@ -118,5 +119,5 @@ def _read_in_time(found: Read, world: World, *, now: bool) -> bool | None:
         return None
     if now:
         return True
-    last: Time | None = history.last_read(world.history, found.bundle, found.identity)
+    last: Time | None = history.last_read(world.history, found.bundle, found.identity, world.now)
     return last is not None and world.now - clock.parse(last) <= world.policy.read_every

@@ -8,6 +8,7 @@ its private folder.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import re
 import secrets
 import sys
@@ -30,6 +31,7 @@ from reprokit.reproduce.verdict.ladder import LADDER, at_least_equivalent
 
 AUDITED = "audited"
 REPRODUCED = "reproduced"
+_AHEAD = dt.timedelta(hours=1)  # by which the clock of another machine may be ahead of ours
 _BATCH = 500  # events of a file of the ledger
 _TIME = re.compile(TIME_PATTERN)
 _WORD = re.compile(r"[0-9a-f]{16}")
@@ -72,7 +74,8 @@ class History:
     are the bundles of which there is more than the capture.
     """
 
-    read: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+    read: dict[str, tuple[bytes, str, bool]] = field(default_factory=dict)
+    """The newest reading of a bundle in this copy that was whole, or found damage: its identity, when, and how well."""
     reproduced: dict[str, Reproduced] = field(default_factory=dict)
     acted: set[str] = field(default_factory=set)
 
@@ -187,18 +190,19 @@ def read(archive: Archive) -> History:
     return found
 
 
-def last_read(history: History, bundle: str, identity: str | None) -> str | None:
+def last_read(history: History, bundle: str, identity: str | None, now: dt.datetime | None = None) -> str | None:
     """Tell when a bundle was last read whole in this copy of the archive, and found well; `None` when it never was.
 
     Args:
         history: what the ledger says.
         bundle: its id.
         identity: its identity now, of which a bundle that was changed has another; `None` to take it as unchanged.
+        now: the present: what is yet to come was not done yet. `None` to be told of that, too.
     """
     known = history.read.get(bundle)
-    if known is None or (identity is not None and known[0] != _digest(identity)):
+    if known is None or not known[2] or (identity is not None and known[0] != _digest(identity)):
         return None
-    return known[1]
+    return None if now is not None and clock.parse(known[1]) > now + _AHEAD else known[1]
 
 
 def last_reproduced(history: History, bundle: str, identity: str | None) -> Reproduced | None:
@@ -260,11 +264,13 @@ def _events(archive: Archive, kinds: Iterable[str] | None = None) -> Iterator[Ev
 
 def _take_audit(found: History, name: str, event: Event, copy: str) -> None:
     detail = event.detail
-    if detail.get("copy") != copy or detail.get("read") != "whole" or detail.get("fixity") != "good":
+    good = detail.get("read") == "whole" and detail.get("fixity") == "good"
+    ill = detail.get("fixity") in {"error", "warning"}
+    if detail.get("copy") != copy or not (good or ill):
         return
     known = found.read.get(name)
     if known is None or clock.parse(known[1]) <= clock.parse(event.time):
-        found.read[name] = _digest(event.identity), event.time
+        found.read[name] = _digest(event.identity), event.time, good
 
 
 def _take_reproduction(found: History, name: str, event: Event) -> None:

@@ -5,8 +5,9 @@ It is also what results are read from when the audit is over: a result is in mem
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,10 +20,10 @@ from msgspec import Struct
 from reprokit import clock
 from reprokit.audit.values import Audited
 from reprokit.bundle import canonical
-from reprokit.errors import UsageError
+from reprokit.errors import UnreadableError, UsageError
 
 _DIGITS = 16
-_GOOD_FOR = 7 * 24 * 3600.0  # seconds: an audit that was interrupted longer ago begins anew
+_GOOD_FOR = dt.timedelta(days=2)  # an audit that was begun longer ago begins anew
 _decoder = msgspec.json.Decoder(Audited)
 
 
@@ -46,14 +47,20 @@ class Journal:
         """Write down what came of a bundle.
 
         Raises:
-            OSError: it cannot be written.
+            UnreadableError: it cannot be written; what was written before is kept.
         """
-        if self._stream is None:
-            self._stream = self.path.open("ab")
-            if not self._stream.tell():
-                self._stream.write(canonical.line(_Head(started=self.started)) + b"\n")
-        self._stream.write(canonical.line(result) + b"\n")
-        self._stream.flush()
+        try:
+            if self._stream is None:
+                self._stream = self.path.open("ab")
+                if not self._stream.tell():
+                    self._stream.write(canonical.line(_Head(started=self.started)) + b"\n")
+            self._stream.write(canonical.line(result) + b"\n")
+            self._stream.flush()
+        except OSError as error:
+            raise UnreadableError(
+                f"the journal of the audit, `{self.path}`, cannot be written: {error.strerror}",
+                hint="make room, then call it again: it goes on where it was",
+            ) from error
         self.done.add(result.bundle)
 
     def results(self) -> Iterator[Audited]:
@@ -70,32 +77,61 @@ class Journal:
 
 
 @contextmanager
-def open_journal(folder: Path, question: Sequence[str], *, afresh: bool) -> Iterator[Journal]:
+def open_journal(
+    folder: Path, question: Sequence[str], *, afresh: bool, holds: Callable[[Audited], bool]
+) -> Iterator[Journal]:
     """Take an audit up where it was left, or begin it; nobody else does so for the length of the block.
 
     Args:
         folder: where journals are kept.
         question: all that makes it the same audit.
         afresh: forget what an earlier call had done.
+        holds: tells of a result of an earlier call whether it still holds; if not, the bundle is done again.
 
     Raises:
-        UsageError: the same audit is under way.
+        UsageError: the same audit is under way, or a link stands where its journal belongs.
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256("\0".join(question).encode()).hexdigest()[:_DIGITS]
-    path = folder / f"{name}.jsonl"
-    with _alone(folder / f"{name}.lock"):
-        if afresh or _is_old(path):
+    path, lock = folder / f"{name}.jsonl", folder / f"{name}.lock"
+    for each in (path, lock):
+        if each.is_symlink() or (each.exists() and not each.is_file()):
+            raise UsageError(f"`{each}` is no regular file, so it is not written to", hint="see what it is, remove it")
+    with _alone(lock):
+        head = None if afresh else _head(path)
+        journal = Journal(path=path, started=clock.text(clock.now()) if head is None else head.started)
+        if head is None:
             path.unlink(missing_ok=True)
-        _mend(path)
-        journal = Journal(path=path, started=_begun(path))
-        journal.done.update(each.bundle for each in journal.results())
-        journal.earlier = len(journal.done)
+        else:
+            _take_up(journal, holds)
         try:
             yield journal
         finally:
             journal._close()  # noqa: SLF001 - nobody else has to
+
+
+def _head(path: Path) -> _Head | None:
+    """Read the head of a journal; `None` when there is none, or it was begun too long ago to be gone on with."""
+    try:
+        with path.open("rb") as stream:
+            head = msgspec.json.decode(stream.readline(), type=_Head)
+        age = clock.now() - clock.parse(head.started)
+    except (OSError, ValueError):
+        return None
+    return head if dt.timedelta() <= age <= _GOOD_FOR else None
+
+
+def _take_up(journal: Journal, holds: Callable[[Audited], bool]) -> None:
+    """Keep of a journal the results that still hold, up to the first line that cannot be read."""
+    before = journal.path.with_suffix(".before")
+    before.unlink(missing_ok=True)
+    journal.path.rename(before)
+    for each in _lines(before):
+        if each.bundle not in journal.done and holds(each):
+            journal.add(each)
+    journal.earlier = len(journal.done)
+    before.unlink()
 
 
 @contextmanager
@@ -113,31 +149,6 @@ def _alone(place: Path) -> Iterator[None]:
         lock.release()
 
 
-def _is_old(path: Path) -> bool:
-    try:
-        return clock.now().timestamp() - path.stat().st_mtime > _GOOD_FOR
-    except OSError:
-        return False
-
-
-def _mend(path: Path) -> None:
-    """Cut off the line that a kill left half written."""
-    if not path.is_file():
-        return
-    with path.open("rb+") as stream:
-        whole = sum(len(line) for line in stream if line.endswith(b"\n"))
-        stream.truncate(whole)
-
-
-def _begun(path: Path) -> str:
-    """Tell when an audit began, by its journal; now, where there is none."""
-    try:
-        with path.open("rb") as stream:
-            return msgspec.json.decode(stream.readline(), type=_Head).started
-    except (OSError, msgspec.DecodeError):
-        return clock.text(clock.now())
-
-
 def _lines(path: Path) -> Iterator[Audited]:
     try:
         stream = path.open("rb")
@@ -146,4 +157,7 @@ def _lines(path: Path) -> Iterator[Audited]:
     with stream:
         stream.readline()  # the head
         for line in stream:
-            yield _decoder.decode(line)
+            try:
+                yield _decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return  # a kill or a power cut left it half written, and what is behind it is nobody's

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from reprokit.archive import references, validation
 from reprokit.archive.layout import Archive
-from reprokit.audit import choosing, content, history, reading
+from reprokit.audit import choosing, committed, content, history, reading
 from reprokit.audit.examining import World, examine
 from reprokit.audit.journal import Journal
 from reprokit.audit.reading import CONTENT, Read, Work
 from reprokit.audit.statements import FAMILIES, Fact, Family, Statement, outcome
 from reprokit.audit.values import Audited
 from reprokit.bundle import bag
-from reprokit.bundle.finding import Finding
 from reprokit.errors import ReprokitError
 
 Spread = Callable[[Iterable[Work]], Iterator[Read]]
@@ -72,28 +70,22 @@ def run(wishes: Wishes, world: World, journal: Journal, spread: Spread, *, mend:
         GitError: git cannot tell what it holds.
     """
     archive = world.archive
-    named = references.bundle_ids(archive) if wishes.bundles is None else list(dict.fromkeys(wishes.bundles))
-    ids = choosing.in_order(named, {each: history.last_read(world.history, each, None) or "" for each in named})
+    named = committed.every_bundle(archive) if wishes.bundles is None else list(dict.fromkeys(wishes.bundles))
+    last = {each: history.last_read(world.history, each, None, world.now) or "" for each in named}
+    ids = choosing.in_order(named, last)
     if wishes.share is not None:
         ids = choosing.sample(ids, wishes.share, journal.done)
-    absent = _absent(archive, ids, world.families)
+    told = committed.differing(archive, ids) if "fixity" in world.families else {}
     for found in spread(_work(ids, wishes, world, journal)):
-        read = _with(content.completed(archive, found, world.families), absent.get(found.bundle, ()))
+        read = _with(content.completed(archive, found, world.families), committed.of(told, found.bundle))
         result = examine(read, world)
         if (done := mend(result)) is not None:
+            again = [*committed.of(committed.differing(archive, [read.bundle]), read.bundle), *done]
             work = Work(archive=str(archive.root), bundle=read.bundle, read="whole", deep=wishes.deep)
-            result = examine(_with(content.completed(archive, reading.read(work), world.families), done), world)
+            result = examine(_with(content.completed(archive, reading.read(work), world.families), again), world)
         journal.add(result)
         watch(len(journal.done), len(ids), read.bundle)
     return len(named) - len(journal.done & set(named))
-
-
-def _absent(archive: Archive, ids: Sequence[str], families: frozenset[Family]) -> Mapping[str, list[Finding]]:
-    """Find what git holds otherwise of bundles whose files are not here; only of those with a finding."""
-    if "fixity" not in families:
-        return {}
-    found = validation.check_absent(archive, [each for each in ids if not archive.payload(each).is_dir()])
-    return {each: wrong for each, wrong in found.items() if wrong}
 
 
 def _work(ids: Sequence[str], wishes: Wishes, world: World, journal: Journal) -> Iterator[Work]:
@@ -105,7 +97,7 @@ def _work(ids: Sequence[str], wishes: Wishes, world: World, journal: Journal) ->
         if wishes.budget is not None and time.monotonic() - begun > wishes.budget:
             return
         identity = _identity(world.archive, each)
-        last = history.last_read(world.history, each, identity)
+        last = history.last_read(world.history, each, identity, world.now)
         wanted = world.families & set(CONTENT)
         yield Work(
             archive=str(world.archive.root),

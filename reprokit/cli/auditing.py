@@ -16,7 +16,6 @@ from typing import Any
 import click
 
 from reprokit.archive.references import identify
-from reprokit.archive.registration import fold
 from reprokit.audit import spreading, summing
 from reprokit.audit.conducting import Conducted, Ways, conducted, unmended
 from reprokit.audit.policy import age
@@ -81,8 +80,6 @@ def audit(**given: Any) -> int:
     archive = find_archive(asked.archive)
     if asked.repair or asked.drill is not None:
         require_writable(archive, "what is done to a bundle is noted in it")
-    if os.access(archive.root, os.W_OK):
-        fold(archive)
     if asked.references:
         ids = [identify(each, archive) for each in asked.references]
         wishes = dataclasses.replace(wishes, bundles=list(dict.fromkeys(ids)))
@@ -161,7 +158,13 @@ def _seconds(text: str) -> float:
 
 @contextmanager
 def _ways(asked: Asked) -> Iterator[Ways]:
-    ways = Ways(environ=os.environ, offline=asked.offline, timeout=asked.timeout, afresh=asked.afresh)
+    ways = Ways(
+        environ=os.environ,
+        offline=asked.offline,
+        timeout=asked.timeout,
+        afresh=asked.afresh,
+        repair=asked.repair,
+    )
     if asked.ask_again:
         ways = dataclasses.replace(ways, fresh_for=0.0)
     if asked.dask is not None:

@@ -87,7 +87,7 @@ def _check_all(archive: Archive) -> Iterator[Checked]:
 def _check_absent(archive: Archive, absent: list[str]) -> Iterator[Checked]:
     error = None
     try:
-        found = archive_validation.check_absent(archive, absent)
+        found = archive_validation.check_committed(archive, absent)
     except ReprokitError as trouble:
         found, error = {}, trouble.message
     for each in absent:

@@ -178,7 +178,7 @@ def test_pointer_and_entry_of_an_absent_bundle_are_compared_with_git(archive, pu
     shutil.rmtree(archive.payload(bundle_id))
 
     def found():
-        return codes(validation.check_absent(archive, [bundle_id])[bundle_id])
+        return codes(validation.check_committed(archive, [bundle_id])[bundle_id])
 
     assert found() == set()
     for path, code in ((archive.pointer(bundle_id), "E107"), (archive.entry(bundle_id), "E108")):
@@ -197,4 +197,4 @@ def test_an_uncommitted_pointer_of_an_absent_bundle_is_not_held_against_it(archi
     shutil.rmtree(archive.payload(bundle_id))
 
     assert status(archive).uncommitted
-    assert validation.check_absent(archive, [bundle_id]) == {bundle_id: []}
+    assert validation.check_committed(archive, [bundle_id]) == {bundle_id: []}

@@ -69,7 +69,7 @@ def test_captures_labels_and_notes_of_both_are_there_afterwards(clones, shared, 
     assert sorted(event.event for event in ledger.events(ada)).count("pushed") == 2
     for clone in clones:
         assert list(validation.check_ledger(clone)) == []
-        assert all(found == [] for found in validation.check_absent(clone, [old]).values())
+        assert all(found == [] for found in validation.check_committed(clone, [old]).values())
         assert git(clone.root, "status", "--porcelain") == ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
@@ -167,7 +168,8 @@ def test_a_bundle_that_is_not_here_is_unknown(archive, bundles, git, tmp_path):
     summary, found = audited(Archive(clone))
 
     assert summary.counts.error == 0
-    assert all(each.read == "nothing" and each.state in {"unknown", "warning"} for each in found.values())
+    assert all(each.read == "nothing" and each.state == "warning" for each in found.values())
+    assert all(told.state == "unknown" for each in found.values() for told in each.outcomes if told.family == "fixity")
 
 
 def test_what_is_wrong_with_the_archive_itself_is_told_of_no_bundle(archive, bundles):
@@ -224,3 +226,127 @@ def test_a_result_reads_back_as_it_was_written(archive, bundles):
 
     for each in found.values():
         assert msgspec.json.decode(canonical.line(each), type=Audited) == each
+
+
+# --- what may not be called whole ---------------------------------------------------------------------------------------
+
+
+def test_damage_that_was_found_once_is_not_forgotten_by_the_next_audit_that_reads_little(archive, bundles):
+    audited(archive)
+    flip(archive, bundles[1])
+    audited(archive)
+
+    summary, found = audited(archive, since=dt.timedelta(days=90))
+
+    assert summary.read_whole == 1
+    assert "E101" in codes(found[bundles[1]])
+
+
+def test_a_bundle_of_which_only_git_knows_any_more_is_missed(archive, bundles):
+    shutil.rmtree(archive.payload(bundles[0]))
+    archive.pointer(bundles[0]).unlink()
+    archive.entry(bundles[0]).unlink()
+
+    _, found = audited(archive)
+
+    assert {"E107", "E108"} <= codes(found[bundles[0]])
+
+
+def test_a_bundle_of_which_no_copy_is_known_at_all_is_missed(archive, bundles):
+    shutil.rmtree(archive.payload(bundles[0]))
+
+    _, found = audited(archive)
+
+    assert codes(found[bundles[0]]) == {"W401"}
+
+
+def test_a_marker_does_not_excuse_a_missing_pointer_that_git_knows(archive, bundles):
+    marker = archive.pending / f"{bundles[0]}.abc.json"
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.write_text(f'{{"bundle":"{bundles[0]}","published":"2026-11-23T00:00:00Z","staged":"abc/bag"}}\n')
+    archive.pointer(bundles[0]).unlink()
+
+    _, found = audited(archive)
+
+    assert "E107" in codes(found[bundles[0]])
+    assert not archive.pointer(bundles[0]).exists()  # an audit writes nothing of a bundle
+
+
+def test_a_pointer_and_a_listing_that_agree_with_each_other_are_held_against_git(archive, bundles):
+    from reprokit.archive import cache, dvc
+
+    folder, store = archive.payload(bundles[0]), cache.of(archive)
+    pointer = dvc.read_pointer(archive.pointer(bundles[0]))
+    files = {**dvc.read_listing(store, pointer.oid), "data/results.json": "0" * 32}
+    place = store.place("0" * 32)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    os.link(folder / "data/results.json", place)
+    listing = dvc.Listing(files=files, size=pointer.size)
+    cache.store_bytes(store, listing.encode(), listing.oid)
+    archive.pointer(bundles[0]).write_bytes(dvc.encode(dvc.pointer_to(folder, listing)))
+
+    _, found = audited(archive)
+
+    assert "E107" in codes(found[bundles[0]])
+
+
+def test_a_record_cannot_excuse_damage_that_it_names_beforehand(archive, publish, record):
+    wrong = finding("E102", "data/harness/results.json")
+    bundle = publish("hostile", fold=True, record=record(findings=[wrong]))
+    (archive.payload(bundle) / "data/harness/results.json").unlink()
+
+    _, found = audited(archive)
+
+    assert wrong in [each for told in found[bundle].outcomes for each in told.findings]
+
+
+def test_a_reading_that_is_yet_to_come_spares_no_reading(archive, bundles):
+    audited(archive)
+    (event,) = [each for each in ledger.events(archive, ["audited"]) if each.bundle == bundles[0]]
+    ledger.append(archive, [msgspec.structs.replace(event, time="2099-01-01T00:00:00Z")])
+
+    _, found = audited(archive, since=dt.timedelta(days=90))
+
+    assert found[bundles[0]].read == "whole"
+
+
+def interrupted(archive, after):
+    """Begin an audit and break it off after some bundles."""
+
+    def watch(done, _of, _bundle):
+        if done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), conducted(archive, Wishes(), OFFLINE, watch=watch):
+        pass
+
+
+def test_an_interrupted_audit_goes_on_but_not_with_what_no_longer_holds(archive, bundles):
+    interrupted(archive, 3)
+    (archive.payload(bundles[0]) / "data/results.json").unlink()
+
+    summary, found = audited(archive)
+
+    assert summary.resumed == 2
+    assert "E102" in codes(found[bundles[0]])
+
+
+def test_what_came_with_a_copy_of_the_archive_is_not_believed(archive, bundles, tmp_path):
+    audited(archive)
+    interrupted(archive, 3)
+    from reprokit.archive.layout import Archive
+
+    copy = Archive(shutil.copytree(archive.root, tmp_path / "copy", copy_function=shutil.copy))
+    summary, _ = audited(copy)
+
+    assert (summary.resumed, summary.read_whole) == (0, 4)
+
+
+def test_a_repair_is_not_spared_by_an_audit_that_was_interrupted(archive, bundles):
+    from dataclasses import replace
+
+    interrupted(archive, 3)
+
+    summary, _ = audited(archive, replace(OFFLINE, repair=True))
+
+    assert summary.resumed == 0

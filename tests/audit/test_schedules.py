@@ -56,9 +56,11 @@ def parsed(words):
 
 def typed(name):
     """The command lines of ours on a page: at a prompt, and within its sentences."""
-    prompted = [line for block in snippets("console", name) for line in re.findall(r"^\$ (reprokit .*)$", block, re.M)]
+    prompted = [
+        line for block in snippets("console", name) for line in re.findall(r"^\$ (reprokit .*)$", block, re.MULTILINE)
+    ]
     prose = re.sub(r"^```.*?^```$", "", page(name), flags=re.DOTALL | re.MULTILINE)
-    return [*prompted, *re.findall(r"`(reprokit [^`]+)`", prose)]
+    return [*prompted, *re.findall(r"`(reprokit [a-z]+ [^`]+)`", prose)]
 
 
 def scheduled():
@@ -71,6 +73,11 @@ def scheduled():
 @pytest.mark.parametrize(("name", "line"), [(name, line) for name in PAGES for line in typed(name)])
 def test_each_command_line_of_a_page_is_one_that_the_program_takes(name, line):
     assert parsed(shlex.split(line, comments=True))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_command_that_a_page_names_is_there(name):
+    assert set(re.findall(r"`reprokit ([a-z]+)", page(name))) <= set(cli.COMMANDS)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -171,7 +178,7 @@ def test_cron_has_something_to_mail_only_when_something_is_found(archive, publis
 
     def run():
         words = ["/bin/sh", "-c", command.replace("/data/evals", shlex.quote(str(archive.root)))]
-        cron = {"HOME": str(own_home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "PYTHONPATH": str(ROOT)}
+        cron = {"HOME": str(own_home), "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
         return subprocess.run(words, cwd=own_home, env=cron, capture_output=True, text=True, check=False)
 
     well = run()

@@ -22,6 +22,7 @@ from reprokit import clock
 from reprokit.archive import durable, small_file
 from reprokit.archive.layout import Archive
 from reprokit.audit.asking.heard import Heard, Silence
+from reprokit.audit.own_word import own_word
 from reprokit.bundle import canonical
 from reprokit.bundle.values import Time
 from reprokit.errors import ReprokitError
@@ -64,7 +65,7 @@ class Answers:
             host: whom it would be put to.
             ask: puts it.
         """
-        digest = hashlib.sha256(msgspec.json.encode(question)).hexdigest()
+        digest = hashlib.sha256(msgspec.json.encode([own_word(self.archive), *question])).hexdigest()
         unkept = self._unkept.get(digest)
         if isinstance(unkept, Silence):
             return unkept

@@ -33,8 +33,7 @@ def check(held: Held, copies: Copies, policy: Policy, *, here_whole: bool | None
     found = [_here(held, here_whole=here_whole), *_elsewhere(held, copies, here_whole=here_whole)]
     for statements in found:
         yield from statements
-    if policy.copies is not None:
-        yield from _enough(found, policy.copies)
+    yield from _enough(found, policy.copies or 1)  # that one copy is whole is asked by whoever asks nothing else
 
 
 def counted(statements: Iterable[Statement]) -> list[str]:
