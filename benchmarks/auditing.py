@@ -43,7 +43,7 @@ class _Filled:
 
 
 def rows(folder: Path, scale: float) -> Iterator[Row]:
-    """Measure full reads of large and of small files, memory over 2,000 bundles, and an audit of what has not changed."""
+    """Measure full reads of large and of small files, memory over 2,000 bundles, and an audit of what is unchanged."""
     program = environment(folder)
     large = _Filled(root=folder / "large", bundles=20, files=4, size=int(_LARGE * scale) // 80)
     small = _Filled(root=folder / "small", bundles=int(_SMALL * scale) or 1, files=100, size=2000)

@@ -104,7 +104,6 @@ def conducted(
             now=now,
             ledger_whole=not any(each.code == "E116" for each in about),
             guarded=summing.is_guarded(archive),
-            audited_before=bool(past),
         )
         left = run(wishes, world, journal, _spread(ways), mend=mend, watch=watch)
         remarks = _noted(archive, journal, folder)

@@ -17,12 +17,15 @@ from reprokit.audit.held import Held
 from reprokit.audit.history import History
 from reprokit.audit.policy import Policy
 from reprokit.audit.reading import Read, guarded
-from reprokit.audit.statements import FAMILIES, Fact, Family, Outcome, Statement, outcome
+from reprokit.audit.statements import FAMILIES, Fact, Family, NotKnown, Outcome, Statement, outcome
 from reprokit.audit.values import Audited
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.values import Time
 
 _OF_A_CAPTURE = "W3"  # whatever a record says of other codes, no capture has found them
+_OF_BYTES = frozenset({"E101", "E102", "E103", "E104", "E105", "E106", "E490"})
+_OF_THE_POINTER = frozenset({"E107"})
+_ABOUT_THE_WORLD = frozenset({"identifiers", "recoverability"})
 _SEVERITY = {"error": 0, "warning": 1, "unknown": 2, "good": 3, "not asked": 4}
 
 
@@ -39,7 +42,6 @@ class World:
     environ: Mapping[str, str]
     now: dt.datetime
     ledger_whole: bool
-    audited_before: bool
     guarded: bool
     """Nobody but its owners can write to the archive's folder."""
 
@@ -71,7 +73,9 @@ def _looks(held: Held, found: Read, world: World) -> dict[Family, Callable[[], I
     whole = _is_whole(found)
     return {
         "signatures": lambda: signatures.check(held, world.environ, world.policy),
-        "copies": lambda: copies.check(held, world.copies, world.policy, here_whole=whole),
+        "copies": lambda: copies.check(
+            held, world.copies, world.policy, here_whole=whole, pointer_good=not _has(found, _OF_THE_POINTER)
+        ),
         "identifiers": lambda: identifiers.check(held, world.asking, world.policy),
         "recoverability": lambda: recoverability.check(held, world.asking, world.now),
         "obsolescence": lambda: obsolescence.check(held, world.policy, world.now),
@@ -84,9 +88,13 @@ def _looks(held: Held, found: Read, world: World) -> dict[Family, Callable[[], I
 def _is_whole(found: Read) -> bool | None:
     """Tell whether the copy here is whole: read now or, where only names were looked at, not long ago."""
     fixity = next((each for each in found.outcomes if each.family == "fixity"), None)
-    if fixity is None or fixity.state == "unknown":
+    if fixity is None or found.read == "nothing":
         return None
-    return fixity.state == "good"
+    return not _has(found, _OF_BYTES)
+
+
+def _has(found: Read, codes: frozenset[str]) -> bool:
+    return any(each.code in codes for told in found.outcomes if told.family == "fixity" for each in told.findings)
 
 
 def _new(told: Outcome, noted: frozenset[Finding]) -> Outcome:
@@ -94,22 +102,28 @@ def _new(told: Outcome, noted: frozenset[Finding]) -> Outcome:
     before = [each for each in told.findings if each in noted]
     if not before:
         return told
-    facts = [Fact(where=each.where, told=f"noted by the capture: {each.code} {each.message}") for each in before]
-    return outcome(told.family, [*(set(told.findings) - noted), *told.unknown, *told.facts, *facts])
+    new: list[Statement] = [*(set(told.findings) - noted), *told.unknown, *told.facts]
+    for each in before:
+        said = f"noted by the capture: {each.code} {each.message}"
+        # A revision that was never known is no news, and yet it is not known.
+        unknown = told.family in _ABOUT_THE_WORLD
+        new.append(NotKnown(where=each.where, because=said) if unknown else Fact(where=each.where, told=said))
+    return outcome(told.family, new)
 
 
 def _evidence(found: Read, told: Mapping[Family, Outcome], world: World) -> Evidence:
-    places = copies.counted(told["copies"].facts) if "copies" in told else []
     here = ["here"] if _is_whole(found) else []
+    facts = told["copies"].facts if "copies" in told else []
     read_now = found.read == "whole" and _is_whole(found) is True
     return Evidence(
-        places=places or here,
+        places=copies.counted(facts) or here,
+        proven=copies.counted(facts, read=True) or here,
         noted=frozenset(each.code for each in found.noted if each.code.startswith(_OF_A_CAPTURE)),
         read_in_time=_read_in_time(found, world, now=read_now),
         reproduced=history.is_reproduced(world.history, found.bundle, found.identity),
         ledger_whole=world.ledger_whole,
         guarded=world.guarded,
-        audited_before=world.audited_before,
+        audited_before=history.last_read(world.history, found.bundle, found.identity, world.now) is not None,
         actions=history.has_actions(world.history, found.bundle),
     )
 

@@ -4,12 +4,12 @@ Five areas, four levels each; a level counts when those below it are reached. Th
 graded here is what can be seen of one bundle in one archive. Where it cannot be seen, the level is not given, and the
 reason says so: a grade is never better than what is known.
 
-- storage: 1 two whole copies; 2 three, one at another location; 3 one behind another threat or on another medium;
+- storage: 1 two whole copies at two locations; 2 three; 3 one behind another threat and on another medium;
   4 three locations, each with a threat of its own.
 - integrity: 1 the bytes are those captured; 2 their digests are kept apart from them, in git; 3 read whole as often as
-  the policy says; 4 a damaged file can be replaced from another whole copy.
-- control: 1 nobody but its owners can write to the archive; 2 signed by a key that counts; 3 the ledger of actions is
-  whole; 4 it was audited before.
+  the policy says; 4 every byte of another copy was read, from which damage can be replaced.
+- control: 1 nobody but its owner and group can write to the archive; 2 signed by a key that counts; 3 the ledger of
+  actions is whole; 4 it was read whole by an audit before.
 - metadata: 1 it stands in the catalog as it is; 2 its records can be read; 3 nothing about code, model or data is
   missing; 4 what was done about it is recorded.
 - content: 1 its formats are recorded; 2 they were checked, and are sound; 3 obsolescence was looked for, and none
@@ -18,14 +18,17 @@ reason says so: a grade is never better than what is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reprokit.audit.policy import Place, Policy
 from reprokit.audit.statements import Family, Outcome
 from reprokit.audit.values import AREAS, Area, Level
 
-_GAPS = frozenset({"W309", "W311", "W313", "W316", "W330", "W331", "W332", "W337", "W338", "W339", "W340", "W341"})
+_GAPS = frozenset({
+    "W301", "W309", "W310", "W311", "W313", "W314", "W316", "W317", "W330", "W331", "W332", "W333", "W335", "W337",
+    "W338", "W339", "W340", "W341",
+})  # fmt: skip
 """What a capture noted as missing about code, model or data."""
 _TWO, _THREE = 2, 3
 
@@ -37,11 +40,12 @@ Step = str | None
 class Evidence:
     """What is known of a bundle besides what the families have said.
 
-    `places` are those known to hold a whole copy, `noted` the codes that the capture noted. `read_in_time` is `None`
-    where no policy says how often.
+    `places` are those known to hold a whole copy, if only by names and sizes, `proven` those of which every byte was
+    read, `noted` are the codes that the capture noted. `read_in_time` is `None` where no policy says how often.
     """
 
     places: Sequence[str]
+    proven: Sequence[str]
     noted: frozenset[str]
     read_in_time: bool | None
     reproduced: bool
@@ -86,19 +90,19 @@ def _state(outcomes: Mapping[Family, Outcome], family: Family, codes: tuple[str,
 
 
 def _storage(places: Sequence[str], policy: Policy) -> Iterator[Step]:
-    told = f"known whole: {', '.join(places)}" if places else "no copy is known to be whole"
-    yield None if len(places) >= _TWO else f"two whole copies; {told}"
+    told = f"known: {', '.join(places)}" if places else "no copy is known to be whole"
     described = [policy.places.get(each.rpartition(" ")[2], Place()) for each in places]
     locations = {each.location for each in described if each.location}
     threats = {each.threat for each in described if each.threat}
     media = {each.medium for each in described if each.medium}
-    if len(places) < _THREE:
-        yield f"three whole copies; {told}"
-    yield None if len(locations) >= _TWO else "one at another location; `[audit.places]` does not tell of one"
-    yield (
-        None if len(threats) >= _TWO or len(media) >= _TWO else "another threat or medium; `[audit.places]` tells none"
-    )
+    yield f"two whole copies; {told}" if len(places) < _TWO else _apart(locations)
+    yield f"three whole copies; {told}" if len(places) < _THREE else None
+    yield None if min(len(threats), len(media)) >= _TWO else "another threat and medium; `[audit.places]` tells of none"
     yield None if min(len(locations), len(threats)) >= _THREE else "three locations, each with a threat of its own"
+
+
+def _apart(locations: Collection[str]) -> Step:
+    return None if len(locations) >= _TWO else "one at another location; `[audit.places]` does not tell of one"
 
 
 def _integrity(outcomes: Mapping[Family, Outcome], evidence: Evidence) -> Iterator[Step]:
@@ -111,26 +115,28 @@ def _integrity(outcomes: Mapping[Family, Outcome], evidence: Evidence) -> Iterat
             yield "it was not read whole in the time that the policy sets"
         case True:
             yield None
-    yield None if len(evidence.places) >= _TWO else "a whole copy elsewhere to replace damage from; none is known"
+    yield None if len(evidence.proven) >= _TWO else "another copy of which every byte was read; see `--deep`"
 
 
 def _control(outcomes: Mapping[Family, Outcome], evidence: Evidence) -> Iterator[Step]:
-    yield None if evidence.guarded else "only its owners may write to it; others can write to the archive's folder"
+    yield (None if evidence.guarded else "only its owner and group may write to it; others can write to a folder of it")
     missing = _state(outcomes, "signatures")
     signed = (
         any(each.told.startswith("signed by") for each in outcomes["signatures"].facts) if missing is None else True
     )
     yield missing if signed else "a signature by a key that counts; there is none"
     yield None if evidence.ledger_whole else "a whole ledger; a file of it is damaged"
-    yield None if evidence.audited_before else "a review from time to time; this is the first audit"
+    yield None if evidence.audited_before else "a review from time to time; no audit has read it whole before"
 
 
 def _metadata(outcomes: Mapping[Family, Outcome], evidence: Evidence) -> Iterator[Step]:
     yield _state(outcomes, "fixity", ("E108", "E106"))
     yield _state(outcomes, "format", ("E2", "E490"))
     gaps = sorted(_GAPS & evidence.noted)
-    yield f"nothing missing about code, model and data; the capture noted {', '.join(gaps)}" if gaps else None
-    yield None if evidence.actions else "a record of what was done about it; the ledger holds its capture only"
+    if gaps:
+        yield f"nothing missing about code, model and data; the capture noted {', '.join(gaps)}"
+    yield _state(outcomes, "identifiers")
+    yield (None if evidence.actions else "a record of what was done about it; the ledger holds capture and audits only")
 
 
 def _content(outcomes: Mapping[Family, Outcome], evidence: Evidence) -> Iterator[Step]:

@@ -182,7 +182,8 @@ def read(archive: Archive) -> History:
     found = History()
     for event in _events(archive):
         name = sys.intern(event.bundle)
-        found.acted.add(name)
+        if event.event != AUDITED:
+            found.acted.add(name)
         if event.event == AUDITED and copy is not None:
             _take_audit(found, name, event, copy)
         elif event.event == REPRODUCED:
@@ -218,13 +219,13 @@ def last_reproduced(history: History, bundle: str, identity: str | None) -> Repr
 
 
 def is_reproduced(history: History, bundle: str, identity: str | None) -> bool:
-    """Tell whether a run was repeated, in part or whole, and came out at least equivalent."""
+    """Tell whether the newest repetition of a run, of the whole of it, came out at least equivalent."""
     known = last_reproduced(history, bundle, identity)
-    return known is not None and known.succeeded is not None
+    return known is not None and known.run is not None and known.run.good and known.run.tier == "rerun"
 
 
 def has_actions(history: History, bundle: str) -> bool:
-    """Tell whether the ledger holds anything of a bundle besides its capture."""
+    """Tell whether the ledger holds anything of a bundle besides its capture and its audits."""
     return bundle in history.acted
 
 

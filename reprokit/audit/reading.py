@@ -62,8 +62,8 @@ def read(work: Work) -> Read:
     """Read a bundle. Whatever is wrong with it, or trips a check, is in what is returned; nothing is raised for it."""
     held = Held(Archive(root=Path(work.archive)), work.bundle)
     if not held.here:
-        looked = [] if work.read == "nothing" else [outcome("fixity", [fixity.absent()])]
-        return Read(bundle=work.bundle, outcomes=looked)
+        looked: tuple[Family, ...] = work.content if work.read == "nothing" else ("fixity", *work.content)
+        return Read(bundle=work.bundle, outcomes=[outcome(each, [fixity.absent()]) for each in looked])
     outcomes: list[Outcome] = []
     if work.read != "nothing":
         look = fixity.glance(held) if work.read == "names" else fixity.check(held, deep=work.deep)

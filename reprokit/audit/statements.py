@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
 from msgspec import Meta, Struct
 
@@ -21,18 +21,7 @@ Family = Literal[
     "freshness",
 ]
 
-FAMILIES: tuple[Family, ...] = (
-    "fixity",
-    "format",
-    "consistency",
-    "privacy",
-    "signatures",
-    "copies",
-    "identifiers",
-    "recoverability",
-    "obsolescence",
-    "freshness",
-)
+FAMILIES: tuple[Family, ...] = get_args(Family)
 """In the order in which they are told: the bytes first, then the world around them."""
 
 State = Literal["error", "warning", "unknown", "good", "not asked"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from reprokit import clock
-from reprokit.archive import validation
+from reprokit.archive import cache, validation
 from reprokit.archive.layout import Archive
+from reprokit.archive.months import listed
 from reprokit.audit import grading
 from reprokit.audit.journal import Journal
 from reprokit.audit.values import Audited, Counts, Summary
@@ -25,9 +27,12 @@ def about_archive(archive: Archive) -> list[Finding]:
 
 
 def is_guarded(archive: Archive) -> bool:
-    """Tell whether nobody but its owner and, where it is shared with one, a group can write to an archive."""
+    """Tell whether nobody but its owner and, where it is shared with one, a group can write to an archive's folders."""
+    kept = (archive.bundles, archive.catalog, archive.ledger, archive.signatures)
+    places = [archive.root, archive.root / ".git", cache.of(archive).directory, *kept]
     try:
-        return not archive.root.stat().st_mode & stat.S_IWOTH
+        months = [Path(each.path) for folder in kept for each in listed(folder) if each.is_dir(follow_symlinks=False)]
+        return not any(each.stat().st_mode & stat.S_IWOTH for each in (*places, *months) if each.exists())
     except OSError:
         return False
 

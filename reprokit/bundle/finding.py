@@ -141,7 +141,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "some wheels are not in the bundle",
         "rebuilding the environment needs an index for them; see `environment/requirements.lock`",
     ),
-    "W401": ("there are fewer whole copies than the policy asks for", "`reprokit push`, to another remote"),
+    "W401": (
+        "there are fewer whole copies than there should be",
+        "restore what is damaged (`reprokit audit --repair`), `reprokit pull` it here, or `reprokit push` it elsewhere",
+    ),
     "W402": ("a copy that the policy asks for is not there", "`reprokit push`, to the remote or mirror that is named"),
     "E403": ("the copy on a mirror is not the bundle", "`reprokit push --mirror` sends it anew"),
     "W411": (
@@ -177,7 +180,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "W452": ("a signature is by a key that does not count", "see `[trust]` in your own settings, and the keys revoked"),
     "W453": ("it is not signed, and the policy asks for it", "`reprokit sign`"),
     "W461": ("it was not read whole in the time that the policy sets", "`reprokit audit`, without `--since`"),
-    "W462": ("it was not reproduced in the time that the policy sets", "`reprokit reproduce`, or `audit --drill`"),
+    "W462": (
+        "it was not reproduced in the time that the policy sets",
+        "`reprokit reproduce`, or `audit --drill N --drill-tier rerun`",
+    ),
     "W463": ("it did not come out the same when it was last reproduced", "see `reprokit show`, and reproduce it again"),
     "E490": ("the audit of a bundle could not be finished", "see the reason; the other bundles were audited"),
 }

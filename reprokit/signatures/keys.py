@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reprokit import git
 from reprokit.archive.settings import expand
-from reprokit.errors import UsageError
+from reprokit.errors import InputMissingError, UsageError
 
 _LITERAL = "key::"
 _KINDS = ("id_ed25519", "id_ed25519_sk", "id_ecdsa", "id_ecdsa_sk", "id_rsa")
@@ -76,7 +76,7 @@ def _setting(home: Path, name: str) -> str | None:
 
 def _in_file(path: Path, named_by: str) -> Key:
     if not path.is_file():
-        raise UsageError(f"{named_by} is `{path}`, and there is no such file", hint=_NAME_ONE)
+        raise InputMissingError(f"{named_by} is `{path}`, and there is no such file", hint=_NAME_ONE)
     return Key(file=path, named_by=named_by)
 
 
@@ -86,7 +86,7 @@ def _only_one(folder: Path) -> Key:
         return Key(file=found[0], named_by=f"the only key in `{folder}`")
     if not found:
         names = ", ".join(f"`{name}`" for name in _KINDS)
-        raise UsageError(
+        raise InputMissingError(
             f"there is no key to sign with: none of {names} is in `{folder}`",
             hint=f"{_NAME_ONE}, or make one: `ssh-keygen -t ed25519`",
         )

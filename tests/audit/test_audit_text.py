@@ -171,17 +171,17 @@ def test_the_end_tells_what_was_read_what_was_not_and_the_grade():
     found = told([lacking("a")] * 1_204, octets=3_650_722_202, not_reached=6, remarks=["`nas` is slow"], grade=grade)
 
     assert "bundles      0 error, 1,204 warning, 0 unknown, 0 good" in found
-    assert "read         3,612 files, 3.4 GiB in 2 min 4 s (28.1 MiB/s)" in found
+    assert "read         3,612 files, 3.4 GiB; the audit took 2 min 4 s" in found
     assert "read whole   1,204 of 1,210 bundles" in found
     assert "not reached  6 bundles, by the budget or the sample" in found
     assert "remark       `nas` is slow" in found
     assert found[-2:] == ["  storage    1  a second copy", "  content    4  nothing"]
 
 
-def test_no_speed_is_told_where_an_earlier_call_had_done_part_of_it():
+def test_what_an_earlier_call_had_done_is_told():
     found = told([audited("a")], resumed=1)
 
-    assert "read         3 files, 2.9 KiB in 2 min 4 s" in found
+    assert "read         3 files, 2.9 KiB; the audit took 2 min 4 s" in found
     assert "resumed      1 bundle had been done by an interrupted call" in found
 
 

@@ -350,3 +350,23 @@ def test_a_repair_is_not_spared_by_an_audit_that_was_interrupted(archive, bundle
     summary, _ = audited(archive, replace(OFFLINE, repair=True))
 
     assert summary.resumed == 0
+
+
+def test_a_damaged_file_is_no_fault_of_the_pointer_or_the_catalog(archive, bundles):
+    flip(archive, bundles[1])
+    (archive.payload(bundles[2]) / "data/results.json").unlink()
+
+    _, found = audited(archive)
+
+    for bundle in bundles[1:3]:
+        assert not {"E107", "E108"} & codes(found[bundle])
+
+
+def test_a_damaged_pointer_is_no_fault_of_the_copies(archive, bundles):
+    path = archive.pointer(bundles[0])
+    path.write_text(path.read_text().replace("- md5: ", "- md5: 0", 1))
+
+    _, found = audited(archive)
+
+    assert "E107" in codes(found[bundles[0]])
+    assert not {"W401", "W402"} & codes(found[bundles[0]])

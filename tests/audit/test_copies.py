@@ -231,7 +231,7 @@ def test_where_the_files_are_not_here_the_list_on_the_remote_is_believed_when_it
     before = cut.read_bytes()
     cut.chmod(0o644)
     cut.write_bytes(before[:-1])
-    assert codes(said(archive, bundle, here_whole=None)) == [("E110", "remote nas")]
+    assert codes(said(archive, bundle, here_whole=None)) == [("E110", "remote nas"), ("W401", "copies")]
     assert codes(said(archive, bundle, here_whole=None, deep=True)) == [("E110", BIG), ("E110", "remote nas")]
     cut.write_bytes(before)
     flip(object_in(nas, archive, bundle))

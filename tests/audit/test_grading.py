@@ -18,6 +18,7 @@ PLACES = {
 }
 BEST = Evidence(
     places=["here", "remote nas", "mirror wandb"],
+    proven=["here", "remote nas"],
     noted=frozenset(),
     read_in_time=True,
     reproduced=True,
@@ -55,11 +56,17 @@ def test_a_bundle_with_all_that_is_asked_has_four_levels_everywhere():
     [
         ("storage", 0, {"places": ["here"]}),
         ("storage", 1, {"places": ["here", "remote nas"]}),
-        ("storage", 1, {"policy": Policy()}),
+        ("storage", 0, {"policy": Policy()}),
+        ("storage", 0, {"policy": Policy(places={"here": Place(location="Berlin"), "nas": Place(location="Berlin")})}),
+        (
+            "storage",
+            2,
+            {"policy": Policy(places={key: Place(location=key, medium="disk", threat=key) for key in PLACES})},
+        ),
         ("integrity", 0, {"fixity": [finding("E101", "data/x")]}),
         ("integrity", 2, {"read_in_time": None}),
         ("integrity", 2, {"read_in_time": False}),
-        ("integrity", 3, {"places": ["here"]}),
+        ("integrity", 3, {"proven": ["here"]}),
         ("control", 0, {"guarded": False}),
         ("control", 1, {"signatures": []}),
         ("control", 1, {"signatures": [NotKnown(where="a.sig", because="no ssh-keygen")]}),
@@ -68,6 +75,9 @@ def test_a_bundle_with_all_that_is_asked_has_four_levels_everywhere():
         ("metadata", 0, {"fixity": [finding("E108", "catalog/x.json")]}),
         ("metadata", 1, {"format": [finding("E202", "bundle.json")]}),
         ("metadata", 2, {"noted": frozenset({"W330", "W306"})}),
+        ("metadata", 2, {"noted": frozenset({"W316"})}),
+        ("metadata", 2, {"noted": frozenset({"W310"})}),
+        ("metadata", 2, {"identifiers": [NotKnown(where="toy-org/tiny-gpt2", because="its revision is not known")]}),
         ("metadata", 3, {"actions": False}),
         ("content", 1, {"consistency": [finding("W318", "toy")]}),
         ("content", 2, {"recoverability": [NotKnown(where="numpy", because="the index did not answer")]}),

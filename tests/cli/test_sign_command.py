@@ -158,7 +158,7 @@ def test_a_damaged_bundle_is_never_signed_nor_are_those_named_with_it(reprokit, 
     refused = reprokit("sign", good, bad, check=12)
 
     assert "data/results.json" in refused.stderr
-    assert not (reprokit.archive / "signatures").exists()
+    assert list((reprokit.archive / "signatures").glob("*/*")) == []
 
 
 def test_verify_says_what_is_damaged_and_goes_on_to_the_next(reprokit, own_key, published):

@@ -19,9 +19,13 @@ from reprokit.errors import ReprokitError
 
 HERE = "here"
 _ALL = "copies"
+_READ = "every byte"  # stands in what is told of a copy that was read whole
+_NO_POINTER = "the pointer, which tells what it should hold, is damaged"
 
 
-def check(held: Held, copies: Copies, policy: Policy, *, here_whole: bool | None) -> Iterator[Statement]:
+def check(
+    held: Held, copies: Copies, policy: Policy, *, here_whole: bool | None, pointer_good: bool = True
+) -> Iterator[Statement]:
     """Say where copies of a bundle are, and whether they are enough.
 
     Args:
@@ -29,20 +33,25 @@ def check(held: Held, copies: Copies, policy: Policy, *, here_whole: bool | None
         copies: the remotes and mirrors of its archive.
         policy: what is asked for.
         here_whole: whether every byte of the copy here is known to be what was captured; `None` when it was not read.
+        pointer_good: whether the pointer, which tells what copies should hold, is the one that was registered.
     """
-    found = [_here(held, here_whole=here_whole), *_elsewhere(held, copies, here_whole=here_whole)]
+    told = _elsewhere(held, copies, here_whole=here_whole) if pointer_good else _unknown(copies, _NO_POINTER)
+    found = [_here(held, here_whole=here_whole), *told]
     for statements in found:
         yield from statements
-    yield from _enough(found, policy.copies or 1)  # that one copy is whole is asked by whoever asks nothing else
+    asked = policy.copies if policy.copies is not None else int(not held.here)
+    yield from _enough(found, asked)  # that there is one at all is asked by whoever asks nothing else
 
 
-def counted(statements: Iterable[Statement]) -> list[str]:
+def counted(statements: Iterable[Statement], *, read: bool = False) -> list[str]:
     """List the places that are known to hold a whole copy (`here`, `remote nas`, `mirror wandb`).
 
     Args:
         statements: what `check` said of one bundle, or only the facts of it.
+        read: only those of which every byte was read; else also those that were compared by name and size.
     """
-    return sorted({each.where for each in statements if isinstance(each, Fact)})
+    facts = [each for each in statements if isinstance(each, Fact)]
+    return sorted({each.where for each in facts if not read or _READ in each.told})
 
 
 def _here(held: Held, *, here_whole: bool | None) -> list[Statement]:
@@ -58,15 +67,18 @@ def _elsewhere(held: Held, copies: Copies, *, here_whole: bool | None) -> Iterat
         objects = wanted(held, whole=here_whole is True and held.here)
     except (ReprokitError, OSError) as error:
         reason = error.message if isinstance(error, ReprokitError) else str(error)
-        because = f"nobody can tell what it should hold: {reason}"
-        yield from ([NotKnown(where=remote.place, because=because)] for remote in copies.remotes)
-        yield from mirrors.unknown(copies.mirrors, because)
+        yield from _unknown(copies, f"nobody can tell what it should hold: {reason}")
         return
     for remote in copies.remotes:
         pushed = copies.told.pushed(held.id, remote.remote.address) if remote.remote is not None else None
         yield remotes.look(remote, objects, pushed=pushed)
     pointer = objects.pointer
     yield from mirrors.look(copies.mirrors, held.id, pointer.identity, pointer.nfiles, pointer.size)
+
+
+def _unknown(copies: Copies, because: str) -> Iterator[Sequence[Statement]]:
+    yield from ([NotKnown(where=remote.place, because=because)] for remote in copies.remotes)
+    yield from mirrors.unknown(copies.mirrors, because)
 
 
 def _enough(found: Iterable[Sequence[Statement]], asked: int) -> Iterator[Finding | NotKnown]:

@@ -25,7 +25,7 @@ from reprokit.bundle.reading import RECORD, Bundle
 from reprokit.bundle.record import Record, SubjectPart
 from reprokit.bundle.values import Json, Unknown
 from reprokit.errors import ReprokitError
-from reprokit.reproduce.inputs.repositories import is_local, is_name
+from reprokit.reproduce.inputs.repositories import BUILDERS, is_local, is_name
 from reprokit.reproduce.inputs.served import is_served, kind_of_model
 
 _LIBRARY = "datasets"
@@ -90,6 +90,8 @@ def _library(environment: Environment | None) -> str | None:
 
 def _read_by_script(part: SubjectPart) -> Literal["yes", "no", "unknown"]:
     """Tell whether a dataset of a hub, or one's own, has a script that reads it, as far as its files were recorded."""
+    if part.name in BUILDERS:
+        return "no"
     script = f"{PurePosixPath(part.name).name.removesuffix('.py')}.py"
     if any(each.role == "code" and PurePosixPath(each.path).name == script for each in part.files):
         return "yes"

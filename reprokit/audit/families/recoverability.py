@@ -229,8 +229,10 @@ def _without_wheel(pin: _Pin, files: tuple[ServedFile, ...], release: Release, m
     if release.silent:
         because = f"a source or wheels for other machines are served; {'; '.join(release.silent)}"
         return NotKnown(where=str(pin), because=because)
-    what = f"{len(wheels)} for others" if wheels else "only its source"
-    return finding("W424", str(pin), what + release.as_of)
+    if not wheels:  # its makers never built one: that is as it was on the day of the run
+        told = f"the index has only its source{release.as_of}: `reproduce --allow-sdist` builds it"
+        return Fact(where=str(pin), told=told)
+    return finding("W424", str(pin), f"{len(wheels)} for others{release.as_of}")
 
 
 def _why_yanked(files: list[ServedFile]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 from reprokit.audit.held import Held
 from reprokit.audit.policy import Policy
 from reprokit.audit.statements import Fact, NotKnown, Statement
-from reprokit.bundle.finding import finding
+from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.reading import Bundle
 from reprokit.signatures import places
 from reprokit.signatures.trust import Judged, Trusted, Untrusted, judge
 
 _WHERE = "signatures"
+_TIME = re.compile(r"\s*\(?\bverify time [0-9TZ:.+-]+\)?")  # of each audit another
 _DIGITS = 8  # of the identity, at the end of a bundle id
 
 
@@ -80,6 +82,7 @@ def _judge_all(
     held: Held, bundle: Bundle, files: list[Path], environ: Mapping[str, str], policy: Policy
 ) -> Iterator[Statement]:
     trusted, unknown = False, len(files) > places.MOST
+    of_no_count: list[Finding] = []
     if unknown:
         yield NotKnown(where=_WHERE, because=f"there are more than {places.MOST} signatures; some were not looked at")
     with closing(judge(bundle, files[: places.MOST], environment=environ)) as judgements:
@@ -87,7 +90,12 @@ def _judge_all(
             said = _said(held, judged)
             trusted = trusted or isinstance(judged, Trusted)
             unknown = unknown or isinstance(said, NotKnown)
-            yield said
+            if isinstance(said, Finding) and said.code == "W452":
+                of_no_count.append(said)
+            else:
+                yield said
+    # Beside one that counts, an older key's signature is history: keys are rotated.
+    yield from (Fact(where=each.where, told=each.message) for each in of_no_count) if trusted else of_no_count
     if policy.signed and not trusted and not unknown:
         yield finding("W453", held.id, "none of its signatures is by a key that you trust")
 
@@ -101,7 +109,7 @@ def _said(held: Held, judged: Judged) -> Statement:
             if kind == "not of this bundle":
                 return finding("E451", where, reason)
             if kind in {"unknown key", "revoked", "expired"}:
-                return finding("W452", where, f"{kind}: {reason} ({key})")
+                return finding("W452", where, f"{kind}: {_TIME.sub('', reason)} ({key})")
             return NotKnown(where=where, because=reason)
 
 

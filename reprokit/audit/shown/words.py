@@ -66,10 +66,6 @@ def seconds_of(summary: Summary) -> float:
 
 
 def what_was_read(summary: Summary) -> str:
-    """Say how much was read, and how fast: `1,204 files, 3.4 GiB in 2 min 4 s (28.1 MiB/s)`.
-
-    No speed is told where an earlier call had done part of it: the time is of this call only.
-    """
-    seconds = seconds_of(summary)
-    speed = f" ({size(summary.octets / seconds)}/s)" if seconds and summary.octets and not summary.resumed else ""
-    return f"{count(summary.files, 'file')}, {size(summary.octets)} in {duration(seconds)}{speed}"
+    """Say how much was read, and how long the audit took: `1,204 files, 3.4 GiB; it took 2 min 4 s`."""
+    took = duration(seconds_of(summary))
+    return f"{count(summary.files, 'file')}, {size(summary.octets)}; the audit took {took}"

@@ -33,7 +33,7 @@ _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+/@=-]{0,249}")
 _SNAPSHOT = re.compile(r"cache:(?P<kind>model|dataset)s--(?P<name>[^/]+)/snapshots/(?P<commit>[0-9a-f]+)")
 _PREPARED = re.compile(r"cache:[^/]+/(?P<configuration>[^/]+)/(?P<version>[^/]+)/[^/]+")
 _HERE = ("127.", "localhost:", "[::1]:", "::1:")
-_BUILDERS = frozenset({
+BUILDERS = frozenset({
     "arrow", "audiofolder", "cache", "csv", "eval", "generator", "hdf5", "imagefolder", "json", "lance", "niftifolder",
     "pandas", "parquet", "pdffolder", "spark", "sql", "text", "videofolder", "webdataset", "xml",
 })  # fmt: skip
@@ -143,7 +143,7 @@ def _repository(kind: Kind, part: SubjectPart, *, vague: bool) -> Iterator[Repos
     at = _SNAPSHOT.fullmatch(part.place or "")
     name = part.name if is_name(part.name) else at["name"].replace("--", "/") if at else ""
     known = is_commit(part.revision)
-    if kind == "dataset" and name in _BUILDERS:
+    if kind == "dataset" and name in BUILDERS:
         return
     if not is_name(name) or is_local(part) or (vague and not known and "/" not in name):
         return
