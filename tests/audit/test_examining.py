@@ -88,9 +88,7 @@ def test_a_score_that_is_not_the_mean_of_its_samples_is_found_anew(archive, publ
     assert "W318" in codes(families["consistency"])
 
 
-def test_what_the_capture_noted_is_told_as_such_and_what_it_did_not_is_a_finding(
-    archive, publish, samples, record
-):
+def test_what_the_capture_noted_is_told_as_such_and_what_it_did_not_is_a_finding(archive, publish, samples, record):
     wrong = samples("toy", 40)[::2] + samples("toy", 3)[1:2]
     publish("first", fold=True, samples=wrong)
     _, families, _ = audit(archive)
