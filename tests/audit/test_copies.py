@@ -514,8 +514,9 @@ def test_fewer_copies_than_the_policy_asks_for_are_found(archive, bundle):
     assert finding.message.endswith("1 of 2 (here)")
 
 
-def test_without_a_policy_no_number_of_copies_is_too_few(archive, bundle):
-    assert codes(said(archive, bundle, here_whole=False)) == []
+def test_without_a_policy_one_whole_copy_is_enough_and_none_is_too_few(archive, bundle):
+    assert codes(said(archive, bundle)) == []
+    assert codes(said(archive, bundle, here_whole=False)) == [("W401", "copies")]
 
 
 def test_what_is_not_known_may_be_enough_and_is_then_neither_good_nor_bad(archive, bundle, add_remote):

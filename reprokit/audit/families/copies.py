@@ -39,8 +39,7 @@ def check(
     found = [_here(held, here_whole=here_whole), *told]
     for statements in found:
         yield from statements
-    asked = policy.copies if policy.copies is not None else int(not held.here)
-    yield from _enough(found, asked)  # that there is one at all is asked by whoever asks nothing else
+    yield from _enough(found, policy.copies or 1)  # that there is one at all is asked by whoever asks nothing else
 
 
 def counted(statements: Iterable[Statement], *, read: bool = False) -> list[str]:
