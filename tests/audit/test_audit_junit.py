@@ -108,7 +108,7 @@ def test_an_error_is_a_failure_that_tells_all():
     assert failure.get("message") == "E403 wandb: the copy on a mirror is not the bundle: no run"
     assert failure.text.splitlines() == [
         "E403 wandb: the copy on a mirror is not the bundle: no run",
-        "W401 copies: there are fewer whole copies than the policy asks for: 1 of 3",
+        "W401 copies: there are fewer whole copies than there should be: 1 of 3",
     ]
 
 

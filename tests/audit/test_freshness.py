@@ -35,7 +35,7 @@ def say(archive, bundle):
 
     def say(policy=STRICT, *, read=None, run=None, succeeded=None, rescored=None, read_now=False, of=identity):
         history = History(
-            read={bundle: (of, read)} if read else {},
+            read={bundle: (of, read, True)} if read else {},
             reproduced={bundle: Reproduced(identity=of, run=run, succeeded=succeeded or good(run), rescored=rescored)}
             if run or rescored
             else {},

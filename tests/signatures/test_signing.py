@@ -89,7 +89,7 @@ def test_a_key_of_gpg_or_of_a_repository_is_not_taken_for_one(home, keys, git, m
 
 
 def test_of_several_keys_or_none_one_has_to_be_named(home):
-    with pytest.raises(UsageError, match="none of `id_ed25519`"):
+    with pytest.raises(InputMissingError, match="none of `id_ed25519`"):
         find_key(None, home=home)
     for name in ("id_ecdsa_sk", "id_rsa"):
         (home / ".ssh" / name).touch()
@@ -99,12 +99,12 @@ def test_of_several_keys_or_none_one_has_to_be_named(home):
 
 
 def test_a_key_that_is_not_there_is_told_with_who_named_it(home, git):
-    with pytest.raises(UsageError, match=r"`--key` is `.*/nowhere`"):
+    with pytest.raises(InputMissingError, match=r"`--key` is `.*/nowhere`"):
         find_key(home / "nowhere", home=home)
     git(home, "config", "--global", "gpg.format", "ssh")
     git(home, "config", "--global", "user.signingkey", "~/nowhere")
 
-    with pytest.raises(UsageError, match=r"git's `user.signingkey` is `.*/nowhere`"):
+    with pytest.raises(InputMissingError, match=r"git's `user.signingkey` is `.*/nowhere`"):
         find_key(None, home=home)
 
 
