@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import msgspec
 import pytest
 
@@ -24,6 +25,11 @@ from reprokit.bundle.sample import Sample
 from reprokit.bundle.values import Unknown
 from reprokit.bundle.writing import Label, Payload, Sealed
 from reprokit.rerun import script
+
+# No test is timed: a busy machine is no failure. In CI, hypothesis knows that by itself.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+if not os.environ.get("CI"):
+    hypothesis.settings.load_profile("unhurried")
 
 
 def a_record(**changes: Any) -> Record:
