@@ -102,8 +102,9 @@ def _identity(held: Held) -> str | None:
 
 def _amount(held: Held) -> tuple[int, int]:
     try:
-        files = [held.folder / path for path, regular in bag.walk(held.folder) if regular]
-        return len(files), sum(path.lstat().st_size for path in files)
+        folder = held.folder
+        sizes = [os.lstat(f"{folder}/{path}").st_size for path, regular in bag.walk(folder) if regular]
+        return len(sizes), sum(sizes)
     except OSError:  # which fixity has told
         return 0, 0
 
@@ -117,8 +118,3 @@ def rules() -> str:
     for form in (*vendors.TOKENS, *vendors.OTHERS):
         digest.update(msgspec.json.encode([form.name, form.beginnings, form.pattern.pattern]))
     return digest.hexdigest()[:16]
-
-
-def processors() -> int:
-    """Tell how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

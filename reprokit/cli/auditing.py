@@ -19,15 +19,12 @@ from reprokit.archive.references import identify
 from reprokit.audit import spreading, summing
 from reprokit.audit.conducting import Conducted, Ways, conducted, unmended
 from reprokit.audit.policy import age
-from reprokit.audit.repair.places import Learnt
 from reprokit.audit.running import Mend, Watch, Wishes
 from reprokit.audit.shown import junit
 from reprokit.audit.shown.text import lines
 from reprokit.audit.statements import FAMILIES, Family
 from reprokit.audit.values import SCHEMA
 from reprokit.bundle import canonical
-from reprokit.cli.drilling import Drill, drill
-from reprokit.cli.mending import Mending
 from reprokit.cli.messages import say
 from reprokit.cli.options import find_archive, require_writable
 from reprokit.cli.pages import JUNIT, PAGE, replaced
@@ -84,21 +81,20 @@ def audit(**given: Any) -> int:
         ids = [identify(each, archive) for each in asked.references]
         wishes = dataclasses.replace(wishes, bundles=list(dict.fromkeys(ids)))
     if asked.drill is not None:
-        drill(archive, wishes.bundles, _drill(asked, asked.drill))
+        from reprokit.cli.drilling import Drill, drill  # noqa: PLC0415 - it brings all that runs and compares
+
+        what = Drill(count=asked.drill, tier=asked.drill_tier, seed=asked.seed, agreed=asked.yes)
+        drill(archive, wishes.bundles, what)
     mend: Mend = unmended
     if asked.repair:
-        mending = Mending(
-            archive=archive, exports=asked.exports, offline=asked.offline, patience=asked.timeout, learnt=Learnt()
-        )
+        from reprokit.cli.mending import Mending  # noqa: PLC0415 - it brings all that carries bundles
+
+        mending = Mending(archive=archive, exports=asked.exports, offline=asked.offline, patience=asked.timeout)
         mending.ledger()
         mend = mending.bundle
     with contextlib.ExitStack() as stack:
         ways, watch = stack.enter_context(_ways(asked)), stack.enter_context(_watched())
         return _show(stack.enter_context(conducted(archive, wishes, ways, mend=mend, watch=watch)), asked)
-
-
-def _drill(asked: Asked, count: int) -> Drill:
-    return Drill(count=count, tier=asked.drill_tier, seed=asked.seed, agreed=asked.yes)
 
 
 def _require_sense(asked: Asked) -> None:

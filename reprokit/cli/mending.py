@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reprokit.archive.layout import Archive
@@ -30,7 +30,7 @@ class Mending:
     exports: Sequence[Path]
     offline: bool
     patience: float
-    learnt: Learnt
+    learnt: Learnt = field(default_factory=Learnt)
 
     def ledger(self) -> None:
         """Restore damaged files of the ledger."""
