@@ -22,6 +22,7 @@ from reprokit.archive.doctor import machine as doctor_machine
 from reprokit.archive.doctor import repository as doctor_git
 from reprokit.archive.doctor.checking import STATES, Check, fail, ok, warn
 from reprokit.archive.layout import Archive
+from reprokit.audit.asking.hub import HERITAGE_VARIABLE
 from reprokit.capture.mapping import read_mappings
 from reprokit.capture.wishes import DEFER_VARIABLE, MIRROR_VARIABLE, RESULTS_VARIABLE, SAMPLES_VARIABLE, read_wishes
 from reprokit.cli.messages import say, visible
@@ -32,9 +33,19 @@ from reprokit.mirrors import table
 from reprokit.outbox import queueing
 from reprokit.outbox.destinations import told
 from reprokit.probes import interpreter
+from reprokit.signatures import signers
 
 _PATIENCE = 30.0  # seconds
-_VARIABLES = (location.VARIABLE, SAMPLES_VARIABLE, RESULTS_VARIABLE, DEFER_VARIABLE, MIRROR_VARIABLE, TIMEOUT_VARIABLE)
+_VARIABLES = (
+    location.VARIABLE,
+    SAMPLES_VARIABLE,
+    RESULTS_VARIABLE,
+    DEFER_VARIABLE,
+    MIRROR_VARIABLE,
+    TIMEOUT_VARIABLE,
+    signers.VARIABLE,
+    HERITAGE_VARIABLE,
+)
 _LOOKS: dict[str, doctor.Look] = {
     "file system": doctor_filesystem.check,
     "repository": doctor_git.check,

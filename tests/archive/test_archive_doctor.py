@@ -518,3 +518,8 @@ def test_an_archive_that_cannot_be_used_at_all_ends_no_other_check(reprokit):
     assert "fail  repository" in done.stdout
     assert "ok    clock" in done.stdout
     assert "bug" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["REPROKIT_ALLOWED_SIGNERS", "REPROKIT_SOFTWARE_HERITAGE"])
+def test_a_variable_that_some_command_reads_is_none_of_nobody_s(reprokit, name):
+    assert f"`{name}`" not in reprokit("doctor", check=None, **{name: "/nowhere"}).stdout
