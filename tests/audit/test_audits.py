@@ -272,22 +272,36 @@ def test_a_marker_does_not_excuse_a_missing_pointer_that_git_knows(archive, bund
     assert not archive.pointer(bundles[0]).exists()  # an audit writes nothing of a bundle
 
 
-def test_a_pointer_and_a_listing_that_agree_with_each_other_are_held_against_git(archive, bundles):
+def forge(archive, bundle):
+    """Let pointer and listing say of a file what is not so, in agreement with each other and with the cache."""
     from reprokit.archive import cache, dvc
 
-    folder, store = archive.payload(bundles[0]), cache.of(archive)
-    pointer = dvc.read_pointer(archive.pointer(bundles[0]))
+    folder, store = archive.payload(bundle), cache.of(archive)
+    pointer = dvc.read_pointer(archive.pointer(bundle))
     files = {**dvc.read_listing(store, pointer.oid), "data/results.json": "0" * 32}
     place = store.place("0" * 32)
     place.parent.mkdir(parents=True, exist_ok=True)
     os.link(folder / "data/results.json", place)
     listing = dvc.Listing(files=files, size=pointer.size)
     cache.store_bytes(store, listing.encode(), listing.oid)
-    archive.pointer(bundles[0]).write_bytes(dvc.encode(dvc.pointer_to(folder, listing)))
+    archive.pointer(bundle).write_bytes(dvc.encode(dvc.pointer_to(folder, listing)))
+
+
+def test_a_pointer_and_a_listing_that_agree_with_each_other_are_held_against_git(archive, bundles):
+    forge(archive, bundles[0])
 
     _, found = audited(archive)
 
     assert "E107" in codes(found[bundles[0]])
+
+
+def test_what_was_forged_in_git_too_is_found_when_every_digest_is_computed(archive, bundles, git):
+    forge(archive, bundles[0])
+    git(archive.root, "commit", "-qam", "a forgery")
+
+    _, found = audited(archive, deep=True)
+
+    assert "E109" in codes(found[bundles[0]])
 
 
 def test_a_record_cannot_excuse_damage_that_it_names_beforehand(archive, publish, record):
