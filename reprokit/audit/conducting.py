@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from reprokit import clock
+from reprokit.archive import durable, own_folders
 from reprokit.archive.layout import Archive
 from reprokit.audit import history, reading, spreading, summing
 from reprokit.audit.asking.asking import FRESH_FOR, asking
@@ -146,5 +147,7 @@ def _spread(ways: Ways) -> Spread:
 def _folder(archive: Archive, stack: ExitStack) -> Path:
     """Tell where the journal is kept: in the archive or, where that cannot be written, in a folder for this audit."""
     if os.access(next(each for each in (archive.private, archive.root) if each.is_dir()), os.W_OK):
+        durable.prepare(archive)
+        own_folders.require_folders(archive, archive.private / "audit")
         return archive.private / "audit"
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reprokit-audit-")))

@@ -167,6 +167,7 @@ def test_a_bundle_that_is_not_here_is_unknown(archive, bundles, git, tmp_path):
 
     summary, found = audited(Archive(clone))
 
+    assert git(clone, "status", "--porcelain") == ""
     assert summary.counts.error == 0
     assert all(each.read == "nothing" and each.state == "warning" for each in found.values())
     assert all(told.state == "unknown" for each in found.values() for told in each.outcomes if told.family == "fixity")
