@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -94,7 +95,7 @@ def the_means(task: str, samples: Iterable[Sample], times: float = 1.0) -> Itera
             task=task,
             metric=name,
             filter=extraction,
-            value=times * sum(values) / len(values),
+            value=times * math.fsum(values) / len(values),
             n=len(values),
             higher_is_better=True,
         )
