@@ -222,7 +222,7 @@ def test_the_facts_of_an_audit_are_there_without_scripts(visit):
 
 FACTS = """
 ended2026-11-23T03:02:04Z
-180 files, 180.0 KiB in 2 min 4 s; every byte of 60 bundles
+180 files, 180.0 KiB; the audit took 2 min 4 s; every byte of 60 bundles
 4 bundles had been done by an interrupted call
 12 bundles, by the budget or the sample
 nas did not answer
@@ -232,7 +232,7 @@ metadata 3 of 4 a second copy: 1 of 3 is whole
 3 audits from 2016-04-02 to 2026-11-23.
 E101 in 1 bundle: restore it from another copy: reprokit audit --repair
 1 bundle, 8 findings; for example data/0.json in 20261123T000007Z-lm_eval-tiny-gpt2-00000007
-there are fewer whole copies than the policy asks for
+there are fewer whole copies than there should be
 4 bundles, 1,200 times; for example package-0==1.0 in
 8 errors
 data/0.json: cut short
