@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -73,7 +73,8 @@ class Journal:
 
     def _close(self) -> None:
         if self._stream is not None:
-            self._stream.close()
+            with suppress(OSError):  # a full disk, of which `add` has told
+                self._stream.close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from importlib import resources
 from itertools import islice
 from typing import TextIO
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 from msgspec import Struct
 
@@ -27,6 +27,7 @@ from reprokit.audit.shown.told import Told, by_code, name, sentence, told
 from reprokit.audit.statements import FAMILIES, State
 from reprokit.audit.values import Past, Summary
 from reprokit.bundle.finding import CATALOGUE, hint
+from reprokit.report import page_templates
 from reprokit.report.audit_trend import HEIGHT, trend
 
 MOST_IN_FULL = 200
@@ -124,13 +125,7 @@ def marked(text: str) -> Markup:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reprokit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates.environment()
     environment.filters |= {"name": name, "sentence": sentence, "marked": marked}
     environment.filters |= {"number": words.number, "size": words.size}
     environment.globals |= {

@@ -10,12 +10,12 @@ import base64
 from hashlib import sha256
 from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from reprokit.diff.difference import Difference
 from reprokit.diff.shown.legible import printable
-from reprokit.report import legible_value
+from reprokit.report import legible_value, page_templates
 from reprokit.report.embedded_pictures import PictureBook, Pictures
 from reprokit.report.forest_plot import forests, in_order, interval_of, sense
 from reprokit.report.patch_lines import patch
@@ -56,13 +56,7 @@ def page(difference: Difference, pictures: Pictures) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reprokit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates.environment()
     environment.filters |= {
         "line": lambda value: printable(str(value)),
         "score": legible_value.score,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+from pathlib import Path
 
 import pytest
 
 from reprokit.audit.journal import open_journal
 from reprokit.audit.values import Audited
-from reprokit.errors import UsageError
+from reprokit.errors import UnreadableError, UsageError
 
 
 def always(_):
@@ -131,3 +132,19 @@ def test_nothing_is_written_through_a_link(tmp_path, suffix):
         pass
 
     assert mine.read_text() == "my precious words, without a newline"
+
+
+def test_a_full_disk_is_told_as_one_and_keeps_what_was_written(tmp_path):
+    def fills_up():
+        with open_journal(tmp_path, ["all"], afresh=False, holds=always) as journal:
+            journal.add(result("a"))
+            journal._close()
+            journal._stream = Path("/dev/full").open("ab")  # noqa: SIM115 - the journal closes it
+            journal.add(result("b"))
+
+    with pytest.raises(UnreadableError, match="cannot be written") as full:
+        fills_up()
+    assert "goes on where it was" in full.value.hint
+
+    with open_journal(tmp_path, ["all"], afresh=False, holds=always) as journal:
+        assert journal.done == {"a"}
