@@ -52,13 +52,15 @@ class Journal(Struct, frozen=True, kw_only=True):
 
 @dataclass(kw_only=True)
 class _Progress:
+    """`left` are those that could not be registered, `busy` those that wait for the holder of the lock, and why."""
+
     registered: list[str] = field(default_factory=list)
     left: dict[str, str] = field(default_factory=dict)
+    busy: dict[str, str] = field(default_factory=dict)
 
     def report(self) -> Folding:
-        return Folding(
-            registered=tuple(self.registered), left=tuple(self.left), reason=next(iter(self.left.values()), None)
-        )
+        left = self.left | self.busy
+        return Folding(registered=tuple(self.registered), left=tuple(left), reason=next(iter(left.values()), None))
 
 
 class _LockedByAnotherError(Exception):
@@ -90,12 +92,14 @@ def fold(archive: Archive) -> Folding:
     """
     progress = _Progress()
     # Looked at again after each release: who found the lock taken meanwhile has its marker in place already.
-    while waiting := _still_waiting(archive, progress):
+    while (waiting := _still_waiting(archive, progress)).keys() - progress.busy:
         try:
             with _lock(archive):
+                # Whoever had the lock has left to us what came after its last look.
+                progress.busy.clear()
                 _fold_batch(archive, progress)
         except _LockedByAnotherError:
-            progress.left |= dict.fromkeys(waiting, BUSY)
+            progress.busy = dict.fromkeys(waiting, BUSY)
         except ReprokitError as error:
             progress.left |= dict.fromkeys(waiting, error.message)
         except (OSError, NotImplementedError) as error:

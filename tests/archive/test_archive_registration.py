@@ -229,6 +229,26 @@ def test_a_kill_at_any_point_leaves_nothing_half_and_the_next_fold_completes(arc
     assert git(archive.root, "status", "--porcelain") == ""
 
 
+def test_what_another_left_to_us_while_we_asked_for_the_lock_is_registered(archive, publish, monkeypatch):
+    """It gave the lock back, we took it, and it went away, since we would look at what came after its last look."""
+    mine = publish("a", fold=False)
+    free, tries = registration._lock, []
+
+    def lock(archive):
+        tries.append(archive)
+        if len(tries) == 1:
+            publish("b", fold=False)
+            raise registration._LockedByAnotherError
+        return free(archive)
+
+    monkeypatch.setattr(registration, "_lock", lock)
+    folding = registration.fold(archive)
+
+    assert mine in folding.registered
+    assert len(folding.registered) == 2
+    assert pending.markers(archive) == []
+
+
 def test_eight_processes_with_five_bundles_each_leave_all_registered(archive, make_bundle, tmp_path, git):
     made = bags(make_bundle, tmp_path, 40)
 

@@ -341,3 +341,46 @@ def test_when_we_are_killed_it_ends_by_itself_and_the_next_push_finishes(desk, r
     assert desk.server.state()["collections"][NAME]["committed"] == 1
     (run,) = desk.server.state()["runs"].values()
     assert len([row for row in run["history"] if row and "task_0/acc,none" in row]) == 1
+
+
+BUSY_CLIENT = """
+import subprocess, sys, time
+from reprokit.mirrors.wandb.client import __main__ as client
+
+WRITES = '''
+import itertools, tempfile, time
+for n in itertools.count():
+    open(f"{tempfile.gettempdir()}/{n % 999}", "w").close()
+    time.sleep(0.0005)
+'''
+
+def carry_out(asked, voice):
+    # It gives up as soon as its service is gone, as W&B's does.
+    subprocess.run([sys.executable, "-c", WRITES])
+    raise OSError("the service is gone")
+
+client._carry_out = carry_out
+client.main()
+"""
+
+
+def test_whoever_asked_is_gone_and_so_is_what_a_busy_client_writes(tmp_path):
+    passing = tmp_path / "passing"
+    passing.mkdir()
+    variables = {"TMPDIR": str(passing), worker_environment.PASSING: str(passing), marked_processes.NAME: "busy-client"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", BUSY_CLIENT],
+        env=os.environ | variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    asked = wire.Look(reference="wandb:a/b/c:d", address="http://x.invalid", options=Options(), seconds=60.0)
+    process.stdin.write(wire.encode(asked))
+    process.stdin.flush()
+    until = time.monotonic() + 30
+    while not list(passing.iterdir()) and time.monotonic() < until:
+        time.sleep(0.01)
+    process.communicate(timeout=30)
+    assert not passing.exists()
+    assert marked_processes.find("busy-client") == []

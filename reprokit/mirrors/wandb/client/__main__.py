@@ -13,9 +13,25 @@ from typing import BinaryIO
 from reprokit.mirrors.wandb import marked_processes, wire, worker_environment
 from reprokit.mirrors.wandb.client import failures, folders
 from reprokit.mirrors.wandb.client.voice import Voice
-from reprokit.mirrors.wandb.wire import Export, Failed, Fetch, Found, Look, Outcome, Push, Pushed, Request, Written
+from reprokit.mirrors.wandb.wire import (
+    Answer,
+    Export,
+    Failed,
+    Fetch,
+    Found,
+    Look,
+    Outcome,
+    Push,
+    Pushed,
+    Request,
+    Written,
+)
 
 _LONGEST_REQUEST = 1 << 28
+_CLEARINGS = 20
+_PAUSE = 0.05
+_ENDING = threading.Lock()
+"""Held by whoever ends this process."""
 
 
 def _carry_out(asked: Request, voice: Voice) -> Outcome:
@@ -55,11 +71,22 @@ def _streams() -> tuple[BinaryIO, BinaryIO]:
 def _end_with(requests: BinaryIO) -> None:
     """End when there is nobody left to answer to, or to clear up after us."""
     requests.read()
-    # First, since the client gives up, and this process ends, as soon as its service is gone.
-    if passing := os.environ.get(worker_environment.PASSING):
-        shutil.rmtree(passing, ignore_errors=True)
+    # Kept for good: the client gives up as soon as its service is gone, and this process would end before its time.
+    _ENDING.acquire()
+    # What still runs writes there, so that it is not to be cleared before that has ended.
     _end_service()
+    if passing := os.environ.get(worker_environment.PASSING):
+        _clear(Path(passing))
     os._exit(1)
+
+
+def _clear(folder: Path) -> None:
+    """Delete a folder that the client, in its own threads, may still be writing to."""
+    for _ in range(_CLEARINGS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(_PAUSE)
 
 
 def _end_late(voice: Voice, seconds: float) -> None:
@@ -85,11 +112,14 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
     threading.Thread(target=_end_late, args=(voice, asked.seconds), daemon=True).start()
     try:
-        voice.say(_carry_out(asked, voice))
+        answer: Answer = _carry_out(asked, voice)
     except Exception as error:  # noqa: BLE001 - whatever W&B's client makes of a failure
-        voice.say(failures.told(error))
+        answer = failures.told(error)
+    with suppress(OSError):  # nobody is left to hear it
+        voice.say(answer)
     # Nothing of the client's own farewells is waited for: all that matters was seen on the server.
-    os._exit(0)
+    with _ENDING:
+        os._exit(0)
 
 
 if __name__ == "__main__":
