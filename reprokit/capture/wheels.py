@@ -24,6 +24,7 @@ from reprokit.bundle.environment import Environment, Interpreter, Package
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.values import Unknown
 from reprokit.child_process import TookTooLongError
+from reprokit.package_indexes import in_words_of_pip
 from reprokit.probes import packages
 
 FOLDER = "environment/wheels"
@@ -42,12 +43,6 @@ _ASKED_BY_BACKEND = {"hatchling": ("editables",), "setuptools": ("wheel",)}
 """What a backend asks for only when it is run, to make an editable install."""
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 """An index may be a lab's own, and its address hold a password."""
-_INDEXES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX")
-_OF_UV = {
-    "PIP_INDEX_URL": ("UV_DEFAULT_INDEX", "UV_INDEX_URL"),
-    "PIP_EXTRA_INDEX_URL": ("UV_INDEX", "UV_EXTRA_INDEX_URL"),
-    "PIP_FIND_LINKS": ("UV_FIND_LINKS",),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +159,7 @@ def _collect(environment: Environment, fetching: _Fetching, environ: Mapping[str
     interpreter = environment.interpreter
     if interpreter is None or isinstance(environment.packages, Unknown):
         raise _Over("the Python that ran the evaluation is not known")
-    fetching.environ = {"PIP_RETRIES": "2", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | _with_indexes_of_uv(environ)
+    fetching.environ = {"PIP_RETRIES": "2", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | in_words_of_pip(environ)
     fetching.pip = _pip(interpreter, fetching.environ, fetching.into)
     fetching.each(_pinned(environment))
     for package in environment.packages:
@@ -214,17 +209,6 @@ def _answers(words: Sequence[str], environ: Mapping[str, str], directory: Path) 
         child_process.require_time()
         return False
     return ended.status == 0
-
-
-def _with_indexes_of_uv(environ: Mapping[str, str]) -> dict[str, str]:
-    """Let uv's variables name the indexes where pip's do not; uv separates links by commas."""
-    own = dict(environ)
-    if not any(own.get(name) for name in _INDEXES):
-        for of_pip, names in _OF_UV.items():
-            given = next((own[name] for name in names if own.get(name)), None)
-            if given and not own.get(of_pip):
-                own[of_pip] = given.replace(",", " ") if of_pip == "PIP_FIND_LINKS" else given
-    return own
 
 
 def _folder(package: Package) -> Path | None:

@@ -12,11 +12,11 @@ from reprokit.bundle.reading import Bundle
 from reprokit.bundle.record import Record
 from reprokit.bundle.values import SecretSlot
 from reprokit.errors import InputMissingError
+from reprokit.package_indexes import find_uv
 from reprokit.reproduce.checkouts import standing_in
 from reprokit.reproduce.checkouts.restoring import restore_all
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.rebuilding import rebuild
-from reprokit.reproduce.environment.uv import find_uv, has_uv
 from reprokit.reproduce.inputs.preparing import Prepared, Tools, prepare
 from reprokit.reproduce.inputs.preparing import variables as hub_variables
 from reprokit.reproduce.isolation import home_variables, machine_variables
@@ -126,7 +126,7 @@ def _prepared(design: Design, workspace: Workspace, terms: Terms, *, rebuilt: bo
     present = shutil.which("python", path=terms.environ.get("PATH"))
     tools = Tools(
         python=workspace.environment / "bin" / "python" if rebuilt else Path(present) if present else None,
-        uv=find_uv(terms.environ) if has_uv(terms.environ) else None,
+        uv=find_uv(terms.environ),
         environ=terms.environ,
     )
     return prepare(design.found, workspace.root, tools)

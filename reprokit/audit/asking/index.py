@@ -22,8 +22,8 @@ from reprokit.audit.asking import listing
 from reprokit.audit.asking.heard import Index, Listing, Silence
 from reprokit.audit.asking.web import Asked, Question, host
 from reprokit.child_process import TookTooLongError
-from reprokit.errors import InputMissingError
-from reprokit.reproduce.environment.uv import Uv, find_uv, variables
+from reprokit.package_indexes import find_uv
+from reprokit.reproduce.environment.uv import Uv, variables
 
 _MOST = 64 << 20
 _NAMED = re.compile(r"[A-Za-z0-9._-]+=(?=[A-Za-z][A-Za-z0-9+.-]*:)")
@@ -111,10 +111,10 @@ def places(environ: Mapping[str, str], ask: Asked, *, timeout: float) -> Places:
     """
     known = variables(environ)
     settings = _settings(environ)
-    links = list(_links(environ, known, settings))
+    links = list(_links(known, settings))
     found = [each for each in (_opened(link, ask, index=False) for link in links) if each is not None]
-    if _is_true(known.get("UV_NO_INDEX")) or settings.get("no-index") is True:
-        missing = None if found else "no index is configured: `UV_NO_INDEX` is set"
+    if settings.get("no-index") is True:
+        missing = None if found else "no index is configured: uv's settings say `no-index`"
         return Places(found=tuple(found), missing=missing)
     named = list(_indexes(known, settings))
     main = next((address for address, default in named if default), None)
@@ -142,10 +142,8 @@ def _indexes(known: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[
     yield from ((each, False) for each in _listed(settings.get("extra-index-url")) if isinstance(each, str))
 
 
-def _links(environ: Mapping[str, str], known: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[str]:
-    given = known.get("UV_FIND_LINKS", "")
-    # pip separates them by spaces, uv by commas.
-    yield from given.split(",") if environ.get("UV_FIND_LINKS") else given.split()
+def _links(known: Mapping[str, str], settings: Mapping[str, Any]) -> Iterator[str]:
+    yield from known.get("UV_FIND_LINKS", "").split(",")
     yield from (each for each in _listed(settings.get("find-links")) if isinstance(each, str))
 
 
@@ -176,12 +174,13 @@ def _settings(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _default(environ: Mapping[str, str], timeout: float) -> str:
     """Ask uv which index it uses when nobody names one; why it does not tell, when it does not."""
+    program = find_uv(environ)
+    if program is None:
+        return "no variable names one, and uv is not installed"
     try:
-        uv = Uv(program=find_uv(environ), environ=variables(environ))
+        uv = Uv(program=program, environ=variables(environ))
         with child_process.within(timeout):
             told = uv.run(["pip", "compile", "--help"])
-    except InputMissingError:
-        return "no variable names one, and uv is not installed"
     except (OSError, TookTooLongError) as error:
         return f"no variable names one, and uv does not say which it uses: {error}"
     match = _DEFAULT.search(" ".join(told.out.decode("utf-8", errors="replace").split()))

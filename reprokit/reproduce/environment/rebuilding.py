@@ -16,11 +16,12 @@ from packaging.version import InvalidVersion, Version
 
 from reprokit.bundle.environment import Package
 from reprokit.errors import InputMissingError, InvalidRecordError
+from reprokit.package_indexes import find_uv
 from reprokit.probes import packages
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment import diagnosis, git_packages, python
 from reprokit.reproduce.environment.diagnosis import Inquiry, Unsatisfied
-from reprokit.reproduce.environment.uv import Uv, find_uv, said, variables, variables_to_build_with
+from reprokit.reproduce.environment.uv import Uv, said, variables, variables_to_build_with
 from reprokit.rerun.requirements import Pin
 from reprokit.rerun.wanted import Editable, FromGit, Unobtainable, WantedEnvironment
 
@@ -118,7 +119,13 @@ def rebuild(
     home = root / "home"
     home.mkdir(parents=True, exist_ok=True)
     _require_allowed(wanted, allowed)
-    uv = Uv(program=find_uv(environ), environ=variables(environ))
+    program = find_uv(environ)
+    if program is None:
+        raise InputMissingError(
+            "uv is not installed, and rebuilding the environment needs it",
+            hint="install uv, or run in the present environment: `--env current`",
+        )
+    uv = Uv(program=program, environ=variables(environ))
     deltas = [*python.create(uv, wanted.interpreter, target)]
     work = _Work(
         trusted=uv,

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reprokit import child_process
 from reprokit.child_process import Ended
-from reprokit.errors import InputMissingError
+from reprokit.package_indexes import in_words_of_uv
 
 _PASSED = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TERM|TMPDIR|TZ|XDG_[A-Z_]+|NETRC|LD_LIBRARY_PATH"
@@ -40,46 +38,15 @@ _REDIRECTING = frozenset(
 )
 """What would have uv install other packages than those recorded, or into another place."""
 
-_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL")
-_OF_PIP = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INDEX": "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
 _LONGEST = 600
 NOWHERE = Path("/")
 """Where uv runs: it heeds the `uv.toml` and the `pyproject.toml` of each folder from there up, whoever wrote them."""
 
 
-def _program(environ: Mapping[str, str]) -> str | None:
-    beside = Path(sys.executable).with_name("uv")
-    return shutil.which("uv", path=environ.get("PATH")) or (str(beside) if beside.exists() else None)
-
-
-def has_uv(environ: Mapping[str, str]) -> bool:
-    """Tell whether `find_uv` would find it."""
-    return _program(environ) is not None
-
-
-def find_uv(environ: Mapping[str, str]) -> Path:
-    """Find the uv program: on PATH, or beside the Python that runs reprokit.
-
-    Raises:
-        InputMissingError: there is none.
-    """
-    found = _program(environ)
-    if found is None:
-        raise InputMissingError(
-            "uv is not installed, and rebuilding the environment needs it",
-            hint="install uv, or run in the present environment: `--env current`",
-        )
-    return Path(found).absolute()
-
-
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Choose what uv gets to know of a person's variables; pip's name the indexes where uv's do not."""
-    kept = {name: value for name, value in environ.items() if _PASSED.fullmatch(name) and name not in _REDIRECTING}
-    if not any(kept.get(name) for name in _INDEXES):
-        kept |= {
-            name: environ[of_pip] for name, of_pip in _OF_PIP.items() if environ.get(of_pip) and not kept.get(name)
-        }
-    return kept
+    named = in_words_of_uv(environ)
+    return {name: value for name, value in named.items() if _PASSED.fullmatch(name) and name not in _REDIRECTING}
 
 
 def without_user(addresses: str) -> str:

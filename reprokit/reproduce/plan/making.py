@@ -17,11 +17,11 @@ from reprokit.bundle.reading import Bundle
 from reprokit.bundle.record import Record
 from reprokit.bundle.values import SecretSlot, Unknown
 from reprokit.harnesses.interface import SampleId
+from reprokit.package_indexes import find_uv
 from reprokit.reproduce.checkouts import standing_in
 from reprokit.reproduce.checkouts.planning import PlannedCheckout, planned_checkouts
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.machine import machine_deltas, present_machine
-from reprokit.reproduce.environment.uv import has_uv
 from reprokit.reproduce.inputs import guarantees, local, preparing, repositories, whereabouts
 from reprokit.reproduce.inputs.local import FoundInput
 from reprokit.reproduce.inputs.repositories import Repository
@@ -197,7 +197,7 @@ def _failure(record: Record) -> Iterator[str]:
 
 def _missing_tools(environment: PlannedEnvironment, again: Rerun, terms: Terms) -> Iterator[str]:
     if environment.mode == "rebuild":
-        if not has_uv(terms.environ):
+        if find_uv(terms.environ) is None:
             yield "the program uv, to rebuild the environment: install it, or use `--env current`"
     elif again.argv and (name := own_program(again)) and not shutil.which(name, path=terms.environ.get("PATH")):
         yield f"the program `{name}` is not on PATH: activate an environment that has it"

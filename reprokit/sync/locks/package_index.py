@@ -7,15 +7,14 @@ uv has none. Nothing is installed, downloaded or built: only what indexes list i
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit.errors import InputMissingError, RemoteError
+from reprokit.package_indexes import find_uv, in_words_of_uv
 
 _ASK = (
     *("pip", "compile", "--no-deps", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"),
@@ -33,8 +32,6 @@ _REASONS = (
     (re.compile(r"no usable wheels|Wheels are required"), "it has no wheel"),
 )
 _OFFENDING = re.compile(r"cause: Because (?:there is no version of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)")
-_OF_PIP = {"UV_DEFAULT_INDEX": "PIP_INDEX_URL", "UV_INDEX": "PIP_EXTRA_INDEX_URL", "UV_FIND_LINKS": "PIP_FIND_LINKS"}
-_INDEXES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_NO_INDEX")
 
 
 @dataclass(frozen=True, order=True)
@@ -65,19 +62,6 @@ class UnreachableError(RemoteError):
     """No index answers."""
 
 
-def find_uv(environ: Mapping[str, str]) -> Path:
-    """Find the uv program: on PATH, or beside the Python that runs reprokit.
-
-    Raises:
-        InputMissingError: there is none.
-    """
-    beside = Path(sys.executable).with_name("uv")
-    found = shutil.which("uv", path=environ.get("PATH")) or (str(beside) if beside.exists() else None)
-    if found is None:
-        raise InputMissingError("uv is not installed, and asking a package index needs it", hint="install uv")
-    return Path(found)
-
-
 class PackageIndex:
     """The indexes that the person's configuration names, and what they have answered so far.
 
@@ -86,7 +70,7 @@ class PackageIndex:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = _with_indexes_of_pip(environ)
+        self._environ = _variables(environ)
         self._known: dict[Pin, Answer] = {}
         self._has_answered = False
 
@@ -102,6 +86,8 @@ class PackageIndex:
         asked = sorted({pin for pin in pins if pin not in self._known})
         if asked:
             uv = find_uv(self._environ)
+            if uv is None:
+                raise InputMissingError("uv is not installed, and asking a package index needs it", hint="install uv")
             with tempfile.TemporaryDirectory(prefix="reprokit-index-") as folder:
                 self._ask(uv, asked, Path(folder))
         return {pin: self._known[pin] for pin in pins}
@@ -164,14 +150,11 @@ def _unreachable(done: subprocess.CompletedProcess[str]) -> UnreachableError:
     return UnreachableError(f"no package index answers: {_scrubbed(done.stderr)}")
 
 
-def _with_indexes_of_pip(environ: Mapping[str, str]) -> dict[str, str]:
-    """Let pip's variables name the indexes where uv's do not: a name within a lab is no business of other indexes."""
+def _variables(environ: Mapping[str, str]) -> dict[str, str]:
+    named = in_words_of_uv(environ)
     # An active environment would redirect uv.
-    own = {name: value for name, value in environ.items() if name not in {"VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT"}}
-    own.setdefault("UV_HTTP_RETRIES", "1")
-    if not any(own.get(name) for name in _INDEXES):
-        own |= {of_uv: own[of_pip] for of_uv, of_pip in _OF_PIP.items() if own.get(of_pip) and not own.get(of_uv)}
-    return own
+    own = {name: value for name, value in named.items() if name not in {"VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT"}}
+    return {"UV_HTTP_RETRIES": "1", **own}
 
 
 def _normal(name: str) -> str:

@@ -91,11 +91,19 @@ def test_entries_that_are_none_are_passed_over(site):
     assert place.files("toy").files == [ServedFile(name=WHEEL)]
 
 
-def test_a_folder_of_files_is_read_for_their_digests(tmp_path):
+@pytest.fixture
+def no_index(tmp_path):
+    """Give the variables of a person whose settings of uv say that there is no index."""
+    settings = tmp_path / "no-index.toml"
+    settings.write_text("no-index = true\n")
+    return {"UV_CONFIG_FILE": str(settings)}
+
+
+def test_a_folder_of_files_is_read_for_their_digests(tmp_path, no_index):
     (tmp_path / "Toy-1.0-py3-none-any.whl").write_bytes(b"wheel")
     (tmp_path / "toybox-1.0-py3-none-any.whl").write_bytes(b"other")
     (tmp_path / "toy-notes.txt").write_text("no package")
-    (place,) = places(UV_FIND_LINKS=str(tmp_path), UV_NO_INDEX="1").found
+    (place,) = places(UV_FIND_LINKS=str(tmp_path), **no_index).found
     digest = "sha256:" + hashlib.sha256(b"wheel").hexdigest()
     assert place.files("toy").files == [ServedFile(name="Toy-1.0-py3-none-any.whl", digest=digest)]
 
@@ -180,11 +188,10 @@ def test_when_nobody_knows_an_index_that_is_said(tmp_path):
     assert found.missing == "no index is configured: no variable names one, and uv does not say which it uses"
 
 
-def test_no_index_means_none_and_links_still_count():
-    assert places(UV_NO_INDEX="true", UV_DEFAULT_INDEX="https://main.invalid").missing is not None
-    assert named(UV_NO_INDEX="true", UV_FIND_LINKS="/srv/a", UV_DEFAULT_INDEX="https://x.invalid") == [
-        ("InFolder", "/srv/a")
-    ]
+def test_no_index_means_none_and_links_still_count(no_index):
+    missing = places(UV_DEFAULT_INDEX="https://main.invalid", **no_index).missing
+    assert missing == "no index is configured: uv's settings say `no-index`"
+    assert named(UV_FIND_LINKS="/srv/a", UV_DEFAULT_INDEX="https://x.invalid", **no_index) == [("InFolder", "/srv/a")]
 
 
 def test_a_password_is_for_the_one_place_only():
@@ -211,10 +218,10 @@ def test_an_index_is_asked_for_a_package_once(ask_with, site):
     assert site.paths == ["/simple/toy/"]
 
 
-def test_a_page_for_many_packages_is_asked_for_once(ask_with, site):
+def test_a_page_for_many_packages_is_asked_for_once(ask_with, site, no_index):
     links = f'<a href="{WHEEL}#sha256={D}">x</a><a href="other-1.0.tar.gz#sha256={E}">x</a>'
     site.page("/links.html", links.encode(), kind="text/html")
-    asking = ask_with(UV_NO_INDEX="1", UV_FIND_LINKS=f"{site.address}/links.html")
+    asking = ask_with(**no_index, UV_FIND_LINKS=f"{site.address}/links.html")
     assert [each.digest for each in asking.release("toy", "1.0").files] == [f"sha256:{D}"]
     assert [each.digest for each in asking.release("other", "1.0").files] == [f"sha256:{E}"]
     assert asking.release("third", "1.0").known is False
