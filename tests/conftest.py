@@ -134,13 +134,19 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def new_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return creation.create(tmp_path_factory.mktemp("new") / "archive").root
+    folder = tmp_path_factory.mktemp("new")
+    with pytest.MonkeyPatch.context() as changed:
+        # Its first commit is to be nobody's, as it is where git knows no name.
+        for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+            changed.delenv(name)
+        changed.setenv("HOME", str(folder))
+        return creation.create(folder / "archive").root
 
 
 @pytest.fixture
 def archive(tmp_path: Path, new_archive: Path) -> Archive:
     """A new archive: a copy, since making one takes a while."""
-    return Archive(shutil.copytree(new_archive, tmp_path / "archive"))
+    return Archive(shutil.copytree(new_archive, tmp_path / "archive", symlinks=True))
 
 
 @pytest.fixture
@@ -241,14 +247,24 @@ class CommandLine:
         return msgspec.json.decode(self(*arguments, "--json", check=check).stdout)
 
 
+@pytest.fixture(scope="session")
+def move_in(new_archive: Path) -> Callable[..., CommandLine]:
+    """Give a function that makes a home with an archive in it, a new one or a copy, and gives its command line."""
+
+    def make(home: Path, archive: Path = new_archive) -> CommandLine:
+        home.mkdir(exist_ok=True)
+        command_line = CommandLine(home)
+        shutil.rmtree(command_line.archive, ignore_errors=True)
+        shutil.copytree(archive, command_line.archive, symlinks=True)
+        return command_line
+
+    return make
+
+
 @pytest.fixture
-def reprokit(tmp_path: Path) -> CommandLine:
-    """Give the command line with an archive of its own."""
-    home = tmp_path / "home"
-    home.mkdir()
-    command_line = CommandLine(home)
-    command_line("init", command_line.archive)
-    return command_line
+def reprokit(tmp_path: Path, move_in: Callable[..., CommandLine]) -> CommandLine:
+    """Give the command line with an archive of its own, which is as `init` makes it."""
+    return move_in(tmp_path / "home")
 
 
 def run_git(directory: Path, *arguments: str) -> str:
@@ -259,10 +275,8 @@ def run_git(directory: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def evaluation(tmp_path: Path) -> Path:
-    """Give a repository of a person's own that holds a small evaluation, with an uncommitted change."""
-    folder = tmp_path / "my-evals"
+def an_evaluation(folder: Path) -> Path:
+    """Make a repository of a person's own that holds a small evaluation, with an uncommitted change."""
     folder.mkdir()
     run_git(folder, "init", "-q", "-b", "main")
     (folder / "evaluate.py").write_text(EVALUATE)
@@ -274,11 +288,50 @@ def evaluation(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def make_evaluation() -> Callable[[Path], Path]:
+    """Give a function that makes the small evaluation in a folder."""
+    return an_evaluation
+
+
 @pytest.fixture
-def captured(reprokit: CommandLine, evaluation: Path) -> str:
-    """Give the id of a bundle of the small evaluation, captured live."""
-    reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
-    return str(reprokit.json("list")[-1]["id"])
+def evaluation(tmp_path: Path) -> Path:
+    """Give a repository of a person's own that holds a small evaluation, with an uncommitted change."""
+    return an_evaluation(tmp_path / "my-evals")
+
+
+def capture(command_line: CommandLine, evaluation: Path) -> str:
+    """Capture the small evaluation live; gives the id of the bundle."""
+    command_line("capture", *command_line.files, "--", "python", "evaluate.py", directory=evaluation)
+    return str(command_line.json("list")[-1]["id"])
+
+
+@pytest.fixture(scope="session")
+def archive_with_a_capture(
+    tmp_path_factory: pytest.TempPathFactory, move_in: Callable[..., CommandLine]
+) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("captured")
+    evaluation, command_line = an_evaluation(folder / "my-evals"), move_in(folder / "home")
+    bundle_id = capture(command_line, evaluation)
+    # No test is to find the checkout where the record says that it was.
+    shutil.rmtree(evaluation)
+    return command_line.archive, bundle_id
+
+
+@pytest.fixture
+def captured(
+    reprokit: CommandLine, move_in: Callable[..., CommandLine], archive_with_a_capture: tuple[Path, str]
+) -> str:
+    """Give the id of a bundle of the small evaluation, captured live; its checkout is gone."""
+    archive, bundle_id = archive_with_a_capture
+    move_in(reprokit.home, archive)
+    return bundle_id
+
+
+@pytest.fixture
+def captured_here(reprokit: CommandLine, evaluation: Path) -> str:
+    """Give the id of a bundle of the small evaluation, captured live in the checkout that the test has."""
+    return capture(reprokit, evaluation)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
@@ -13,12 +14,19 @@ import click
 
 import reprokit
 from reprokit import clock
-from reprokit.errors import ExitCode, ReprokitError
+from reprokit.errors import ExitCode, InvalidRecordError, ReprokitError
 
 
 def visible(text: str) -> str:
     """Make text from a bundle safe for a terminal: no control characters reach it."""
     return "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in text)
+
+
+def visible_json(text: str) -> str:
+    """Make JSON safe for a terminal, and leave it the same JSON: what does not print is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)
 
 
 def say(text: str) -> None:
@@ -49,6 +57,9 @@ def explain_failure(error: BaseException) -> int:
     if isinstance(error, ReprokitError):
         explain(error)
         return error.exit_code
+    if isinstance(error, RecursionError):
+        # No record of ours is so deep: somebody wrote it to see us fall.
+        return explain_failure(InvalidRecordError("something in a record is nested deeper than can be followed"))
     say(f"reprokit: this is a bug in reprokit: {type(error).__name__}: {error}")
     with contextlib.suppress(OSError):
         say(f"hint: please report it with `{crash_report(error)}`")

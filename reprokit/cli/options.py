@@ -13,6 +13,7 @@ import msgspec
 from reprokit.archive.location import Archive, NoArchiveYetError, locate
 from reprokit.bundle import canonical
 from reprokit.bundle.values import NotScored, Score
+from reprokit.cli.messages import visible_json
 from reprokit.errors import NotFoundError, UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,7 +85,8 @@ def _written(value: object) -> str:
 
 def print_json(value: object) -> None:
     """Print a value as canonical JSON."""
-    click.echo(canonical.record(msgspec.to_builtins(value, enc_hook=_written)).decode(), nl=False)
+    text = canonical.record(msgspec.to_builtins(value, enc_hook=_written)).decode()
+    click.echo(visible_json(text), nl=False)
 
 
 def counted(amount: int, word: str, several: str | None = None) -> str:

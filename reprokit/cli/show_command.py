@@ -20,7 +20,7 @@ from reprokit.bundle.results import Metric, Results
 from reprokit.bundle.values import Json, Unknown
 from reprokit.bundle.writing import Label
 from reprokit.cli.bundles import Found, find_bundle
-from reprokit.cli.messages import visible
+from reprokit.cli.messages import visible, visible_json
 from reprokit.cli.options import (
     archive_option,
     counted,
@@ -186,7 +186,7 @@ def _lines(found: Found, since: _Since) -> Iterator[str]:
         yield f"{each.code}         {visible(each.where)}: {visible(each.message)}"
 
 
-@click.command("show", short_help="Show what a bundle holds.")
+@click.command("show")
 @click.argument("reference", metavar="REF")
 @click.option(
     "--samples", "task", metavar="TASK", help=f"Print samples of a task as JSON lines, {_SAMPLES} unless --all."
@@ -212,7 +212,7 @@ def command(reference: str, task: str | None, all_samples: bool, archive: Path |
     if task is not None:
         samples = bundle.samples(task)
         for sample in samples if all_samples else islice(samples, _SAMPLES):
-            click.echo(canonical.line(sample).decode())
+            click.echo(visible_json(canonical.line(sample).decode()))
         return
     since = _since(bundle, archive)
     if as_json:

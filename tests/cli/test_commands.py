@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from reprokit.archive.layout import Archive
+from reprokit.cli.messages import visible_json
 from reprokit.cli.options import require_writable
 from reprokit.errors import UsageError
 
@@ -52,7 +53,7 @@ def test_samples_come_out_as_json_lines(reprokit, captured):
     assert json.loads(lines[1])["scores"] == {"exact_match": 1.0}
 
 
-def test_bundles_can_be_filtered(reprokit, evaluation, captured):
+def test_bundles_can_be_filtered(reprokit, evaluation, captured_here):
     reprokit("capture", *reprokit.files, "--tag", "paper", "--", "python", "evaluate.py", "1", directory=evaluation)
 
     assert len(reprokit.json("list")) == 2
@@ -120,12 +121,12 @@ def test_a_bundle_does_not_differ_from_itself(reprokit, captured):
     assert all(row["same"] for row in difference["scores"])
 
 
-def test_another_seed_shows_in_set_up_scores_and_flips(reprokit, evaluation, captured):
+def test_another_seed_shows_in_set_up_scores_and_flips(reprokit, evaluation, captured_here):
     (evaluation / "answers.py").write_text("OFFSET = 2\n")
     reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", "1", directory=evaluation)
 
-    text = reprokit("diff", captured, "latest").stdout
-    difference = reprokit.json("diff", captured, "latest")
+    text = reprokit("diff", captured_here, "latest").stdout
+    difference = reprokit.json("diff", captured_here, "latest")
 
     assert difference["verdict"] == "same scores"
     assert {change["area"] for change in difference["setup"]} >= {"invocation", "source"}
@@ -278,13 +279,13 @@ def test_output_may_be_cut_off_by_its_reader(reprokit, captured):
     assert done.stderr == ""
 
 
-def test_a_reproduction_can_be_reproduced(reprokit, captured):
-    reprokit("reproduce", captured, "--yes", "--env", "current")
+def test_a_reproduction_can_be_reproduced(reprokit, captured_here):
+    reprokit("reproduce", captured_here, "--yes", "--env", "current")
 
     again = reprokit("reproduce", "latest", "--yes", "--env", "current")
 
     assert again.stdout.startswith("identical samples")
-    assert reprokit.json("diff", captured, "latest")["setup"] == []
+    assert reprokit.json("diff", captured_here, "latest")["setup"] == []
 
 
 def test_labels_given_with_content_that_is_there_already_are_kept(reprokit, evaluation):
@@ -399,17 +400,26 @@ def test_the_same_bundle_is_comparable_with_itself_whatever_it_saved(reprokit, t
     assert "\ncomparable: it is the same bundle\n" in shown
 
 
-def test_changed_code_is_shown_as_the_patch_between_the_two_trees(reprokit, evaluation, captured, git):
+def test_changed_code_is_shown_as_the_patch_between_the_two_trees(reprokit, evaluation, captured_here, git):
     (evaluation / "answers.py").write_text("OFFSET = 2\n")
     git(evaluation, "commit", "-qam", "Changed")
     reprokit("capture", *reprokit.files, "--", "python", "evaluate.py", directory=evaluation)
 
-    (code,) = reprokit.json("diff", captured, "latest", check=None)["code"]
+    (code,) = reprokit.json("diff", captured_here, "latest", check=None)["code"]
 
     assert code["learnt_from"] == "trees"
     assert [file["path"] for file in code["files"]] == ["answers.py"]
     assert "-OFFSET = 1\n+OFFSET = 2\n" in code["patch"]
-    elsewhere = reprokit("diff", captured, "latest", "--all", check=None).stdout
+    elsewhere = reprokit("diff", captured_here, "latest", "--all", check=None).stdout
     assert f"code of {code['name']}: 1 file changed, +1 -1" in elsewhere
     assert "    -OFFSET = 1" in elsewhere
     assert reprokit.json("diff", "latest", "latest")["code"] == []
+
+
+def test_json_is_safe_for_a_terminal_and_the_same_json():
+    told = '{"a":"\u202eevil\u2066\x9b31m\U000e0041 ü"}\n'
+
+    shown = visible_json(told)
+
+    assert shown == '{"a":"\\u202eevil\\u2066\\u009b31m\\udb40\\udc41 ü"}\n'
+    assert json.loads(shown) == json.loads(told)

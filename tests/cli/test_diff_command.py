@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -26,14 +27,20 @@ with open("metrics.json", "w") as stream:
 """
 
 
-@pytest.fixture
-def wrong(reprokit, tmp_path):
-    """Captures a run in which these samples come out wrong, and gives its id."""
-    folder = tmp_path / "sums"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def reprokit(tmp_path_factory, move_in):
+    """The command line with an archive that all of these tests read, and none of them changes."""
+    return move_in(tmp_path_factory.mktemp("shared") / "home")
+
+
+@pytest.fixture(scope="module")
+def wrong(reprokit, tmp_path_factory):
+    """Captures a run in which these samples come out wrong, once, and gives its id."""
+    folder = tmp_path_factory.mktemp("sums")
     (folder / "sums.py").write_text(SCRIPT)
     files = ["--results", "metrics.json", "--samples", "samples.jsonl"]
 
+    @cache
     def capture(numbers, *more):
         told = ",".join(map(str, numbers))
         reprokit("capture", *files, "--", "python", "sums.py", told, *more, directory=folder)
@@ -42,9 +49,9 @@ def wrong(reprokit, tmp_path):
     return capture
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair(wrong):
-    return wrong([]), wrong(range(20))
+    return wrong(()), wrong(range(20))
 
 
 def test_a_loss_is_told_in_the_first_lines(reprokit, pair):
@@ -69,16 +76,16 @@ def test_the_json_form_follows_the_published_schema(reprokit, pair):
 @pytest.mark.parametrize(
     ("numbers", "options", "code"),
     [
-        ([], [], 0),
-        ([7], [], 1),
-        ([7], ["--margin", "0.05"], 0),
-        ([7], ["--fail-on", "regression"], 0),
+        ((), [], 0),
+        ((7,), [], 1),
+        ((7,), ["--margin", "0.05"], 0),
+        ((7,), ["--fail-on", "regression"], 0),
         (range(20), ["--fail-on", "regression"], 1),
         (range(20), ["--fail-on", "regression", "--margin", "0.2"], 0),
     ],
 )
 def test_the_exit_code_is_what_was_asked_for(reprokit, wrong, numbers, options, code):
-    reprokit("diff", wrong([], "200"), wrong(numbers), *options, check=code)
+    reprokit("diff", wrong((), "200"), wrong(numbers), *options, check=code)
 
 
 def test_a_gain_is_no_regression(reprokit, pair):
@@ -139,21 +146,23 @@ def test_a_page_is_written_and_replaced_but_nothing_else_is(reprokit, pair, tmp_
         (["--where", "lost"], "is no condition"),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused_with_a_way_out(reprokit, captured, options, message):
-    refused = reprokit("diff", captured, captured, *options, check=2)
+def test_what_cannot_be_asked_for_is_refused_with_a_way_out(reprokit, pair, options, message):
+    refused = reprokit("diff", pair[0], pair[0], *options, check=2)
 
     assert re.search(message, refused.stderr)
     assert "hint: " in refused.stderr
 
 
 @pytest.mark.parametrize("place", ["data/samples/sums.jsonl", "data/results.json", "data/bundle.json"])
-def test_a_bundle_that_was_changed_is_not_compared(reprokit, pair, place):
-    path = Path(reprokit.json("show", pair[1])["path"]) / place
+def test_a_bundle_that_was_changed_is_not_compared(reprokit, pair, place, move_in, tmp_path):
+    mine = move_in(tmp_path / "home", reprokit.archive)
+    path = Path(mine.json("show", pair[1])["path"]) / place
+    assert path.is_relative_to(tmp_path)
     path.chmod(0o644)
     path.write_bytes(path.read_bytes().replace(b"0", b"1", 1))
 
     for arguments in (pair, (pair[1], pair[1])):
-        refused = reprokit("diff", *arguments, check=12)
+        refused = mine("diff", *arguments, check=12)
         assert "is not what was captured" in refused.stderr
         assert refused.stdout == ""
 

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,9 @@ def find(name):
     return found[recorded.number - 1]
 
 
+@cache
 def read_all(name):
+    """Read a recorded run whole, once for all tests: what comes of it is never changed."""
     harness, run = find(name)
     reading = harness.read(run)
     rows = {task.name: list(harness.samples(run, task.name)) for task in reading.results.tasks}

@@ -21,9 +21,11 @@ def until(happened, seconds=60):
         time.sleep(0.02)
 
 
-@pytest.fixture
-def tagged(reprokit, evaluation):
-    """Capture three runs with a tag, the second of which cannot run again, and one without."""
+@pytest.fixture(scope="module")
+def archive_with_tags(tmp_path_factory, move_in, make_evaluation):
+    """Capture three runs with a tag, the second of which cannot run again, and one without; their checkout is gone."""
+    folder = tmp_path_factory.mktemp("tagged")
+    reprokit, evaluation = move_in(folder / "home"), make_evaluation(folder / "my-evals")
     found = []
     for seed, (name, tag) in enumerate([("one", "paper"), ("two", "paper"), ("three", "paper"), ("four", "other")]):
         reprokit(
@@ -34,12 +36,19 @@ def tagged(reprokit, evaluation):
     (patch,) = (reprokit.archive / "bundles").glob(f"*/{found[1]}/data/source/*.patch")
     patch.chmod(0o644)
     patch.write_bytes(b"damaged")
+    shutil.rmtree(evaluation)
+    return reprokit.archive, found
+
+
+@pytest.fixture
+def tagged(reprokit, move_in, archive_with_tags):
+    """Give the ids of the four runs, in an archive of the test's own."""
+    archive, found = archive_with_tags
+    move_in(reprokit.home, archive)
     return found
 
 
-def test_every_bundle_of_a_tag_is_reproduced_and_one_that_fails_stops_none(reprokit, tagged, evaluation):
-    shutil.rmtree(evaluation)
-
+def test_every_bundle_of_a_tag_is_reproduced_and_one_that_fails_stops_none(reprokit, tagged):
     done = reprokit.json("reproduce", "--all", "--tag", "paper", "--yes", "--env", "current", check=1)
 
     assert [each["bundle"] for each in done["attempts"]] == tagged[:3]

@@ -17,11 +17,11 @@ def reproduce(reprokit, *arguments, check=0):
     return reprokit("reproduce", *arguments, "--yes", "--env", "current", check=check)
 
 
-def test_the_plan_is_shown_and_nothing_runs_without_consent(reprokit, captured, evaluation):
+def test_the_plan_is_shown_and_nothing_runs_without_consent(reprokit, captured_here, evaluation):
     before = reprokit.json("list")
 
-    refused = reprokit("reproduce", captured, "--env", "current", check=22)
-    plan = reprokit("reproduce", captured, "--plan").stdout
+    refused = reprokit("reproduce", captured_here, "--env", "current", check=22)
+    plan = reprokit("reproduce", captured_here, "--plan").stdout
 
     assert "evaluate.py" in refused.stderr
     assert "--yes" in refused.stderr
@@ -29,15 +29,15 @@ def test_the_plan_is_shown_and_nothing_runs_without_consent(reprokit, captured, 
     assert reprokit.json("list") == before
 
 
-def test_a_run_is_reproduced_from_the_bundle_alone(reprokit, captured, evaluation):
+def test_a_run_is_reproduced_from_the_bundle_alone(reprokit, captured_here, evaluation):
     shutil.rmtree(evaluation)
 
-    done = reproduce(reprokit, captured)
+    done = reproduce(reprokit, captured_here)
     again = reprokit.json("show", "latest")
 
     assert done.stdout.startswith("identical samples: ")
-    assert again["record"]["reproduces"] == reprokit.json("show", captured)["identity"]
-    assert again["record"]["sources"][0]["tree"] == reprokit.json("show", captured)["record"]["sources"][0]["tree"]
+    assert again["record"]["reproduces"] == reprokit.json("show", captured_here)["identity"]
+    assert again["record"]["sources"][0]["tree"] == reprokit.json("show", captured_here)["record"]["sources"][0]["tree"]
     events = [
         json.loads(line) for path in reprokit.archive.glob("ledger/*/*.jsonl") for line in path.read_text().splitlines()
     ]
@@ -99,9 +99,11 @@ def test_a_missing_input_is_told_before_anything_runs(reprokit, evaluation, tmp_
     assert f"`{data}` is not on this machine" in done.stderr
 
 
-def test_the_script_runs_by_itself_and_gives_the_same_predictions(reprokit, captured, evaluation, tmp_path):
+def test_the_script_runs_by_itself_and_gives_the_same_predictions(reprokit, captured_here, evaluation, tmp_path):
     script = tmp_path / "again.sh"
-    script.write_text(reprokit("reproduce", captured, "--script").stdout.replace("uv pip install", ": uv pip install"))
+    script.write_text(
+        reprokit("reproduce", captured_here, "--script").stdout.replace("uv pip install", ": uv pip install")
+    )
     predictions = (evaluation / "predictions.jsonl").read_bytes()
     shutil.rmtree(evaluation)
 

@@ -25,45 +25,49 @@ def some_scores(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return a, a + generator.normal(0.1, generator.uniform(0.01, 5), n), generator.integers(0, max(2, n // 4), n)
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_paired_t_is_that_of_statsmodels(seed):
-    a, b, _ = some_scores(seed)
-    mean = paired_mean(pair(a, b))
-    told = sm.OLS(b - a, np.ones(len(a))).fit()
-    interval = t_interval(mean.difference, mean.stderr, mean.degrees, level=0.9)
+def test_paired_t_is_that_of_statsmodels():
+    for seed in range(60):
+        a, b, _ = some_scores(seed)
+        mean = paired_mean(pair(a, b))
+        told = sm.OLS(b - a, np.ones(len(a))).fit()
+        interval = t_interval(mean.difference, mean.stderr, mean.degrees, level=0.9)
 
-    assert mean.degrees == told.df_resid
-    assert mean.stderr == pytest.approx(stats.sem(b - a), **CLOSE)
-    assert t_test(mean.difference, mean.stderr, mean.degrees) == pytest.approx(told.pvalues[0], **CLOSE)
-    assert (interval.low, interval.high) == pytest.approx(tuple(told.conf_int(0.1)[0]), **CLOSE)
-    assert (mean.a, mean.b) == pytest.approx((np.mean(a), np.mean(b)), **CLOSE)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_clusters_of_one_size_have_the_robust_error_of_statsmodels(seed):
-    generator = np.random.default_rng(seed)
-    count, size = int(generator.integers(2, 30)), int(generator.integers(2, 6))
-    labels = generator.permutation(np.repeat(np.arange(count), size))
-    change = generator.normal(size=len(labels)) + generator.normal(size=count)[labels]
-    mean = paired_mean(pair(np.zeros(len(labels)), change, labels))
-    fitted = sm.OLS(change, np.ones(len(labels))).fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
-    stderr = math.sqrt(fitted.cov_params()[0, 0])
-
-    assert mean.stderr == pytest.approx(stderr, **CLOSE)
-    assert mean.degrees == pytest.approx(count - 1, **CLOSE)
-    assert mean.clusters == count
-    assert mean.design_effect == pytest.approx((stderr / stats.sem(change)) ** 2, **CLOSE)
-    assert t_test(mean.difference, mean.stderr, mean.degrees) == pytest.approx(fitted.pvalues[0], **CLOSE)
+        assert mean.degrees == told.df_resid, f"seed {seed}"
+        assert mean.stderr == pytest.approx(stats.sem(b - a), **CLOSE), f"seed {seed}"
+        assert t_test(mean.difference, mean.stderr, mean.degrees) == pytest.approx(told.pvalues[0], **CLOSE), (
+            f"seed {seed}"
+        )
+        assert (interval.low, interval.high) == pytest.approx(tuple(told.conf_int(0.1)[0]), **CLOSE), f"seed {seed}"
+        assert (mean.a, mean.b) == pytest.approx((np.mean(a), np.mean(b)), **CLOSE), f"seed {seed}"
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_unequal_clusters_have_the_error_and_degrees_of_the_definition_in_matrices(seed):
-    a, b, labels = some_scores(seed)
-    mean = paired_mean(pair(a, b, labels))
-    stderr, degrees = bell_and_mccaffrey(b - a, labels)
+def test_clusters_of_one_size_have_the_robust_error_of_statsmodels():
+    for seed in range(40):
+        generator = np.random.default_rng(seed)
+        count, size = int(generator.integers(2, 30)), int(generator.integers(2, 6))
+        labels = generator.permutation(np.repeat(np.arange(count), size))
+        change = generator.normal(size=len(labels)) + generator.normal(size=count)[labels]
+        mean = paired_mean(pair(np.zeros(len(labels)), change, labels))
+        fitted = sm.OLS(change, np.ones(len(labels))).fit(cov_type="cluster", cov_kwds={"groups": labels}, use_t=True)
+        stderr = math.sqrt(fitted.cov_params()[0, 0])
 
-    assert mean.stderr == pytest.approx(stderr, **CLOSE)
-    assert mean.degrees == pytest.approx(degrees, **CLOSE)
+        assert mean.stderr == pytest.approx(stderr, **CLOSE), f"seed {seed}"
+        assert mean.degrees == pytest.approx(count - 1, **CLOSE), f"seed {seed}"
+        assert mean.clusters == count, f"seed {seed}"
+        assert mean.design_effect == pytest.approx((stderr / stats.sem(change)) ** 2, **CLOSE), f"seed {seed}"
+        assert t_test(mean.difference, mean.stderr, mean.degrees) == pytest.approx(fitted.pvalues[0], **CLOSE), (
+            f"seed {seed}"
+        )
+
+
+def test_unequal_clusters_have_the_error_and_degrees_of_the_definition_in_matrices():
+    for seed in range(40):
+        a, b, labels = some_scores(seed)
+        mean = paired_mean(pair(a, b, labels))
+        stderr, degrees = bell_and_mccaffrey(b - a, labels)
+
+        assert mean.stderr == pytest.approx(stderr, **CLOSE), f"seed {seed}"
+        assert mean.degrees == pytest.approx(degrees, **CLOSE), f"seed {seed}"
 
 
 def bell_and_mccaffrey(change: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -137,23 +141,23 @@ def test_sums_of_clusters_are_zero_when_only_rounding_is_left():
     assert clusters.sizes.tolist() == [2.0, 3.0]
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_unpaired_means_are_those_of_welch(seed):
-    generator = np.random.default_rng(seed)
-    a, b = (
-        generator.normal(size=int(n)) * scale for n, scale in zip(generator.integers(2, 50, 2), (1, 3), strict=True)
-    )
-    told = CompareMeans.from_data(b, a)
-    low, high = told.tconfint_diff(usevar="unequal")
+def test_unpaired_means_are_those_of_welch():
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        a, b = (
+            generator.normal(size=int(n)) * scale for n, scale in zip(generator.integers(2, 50, 2), (1, 3), strict=True)
+        )
+        told = CompareMeans.from_data(b, a)
+        low, high = told.tconfint_diff(usevar="unequal")
 
-    known = unpaired_mean(
-        Measured(value=float(np.mean(a)), stderr=float(stats.sem(a)), n=len(a)),
-        Measured(value=float(np.mean(b)), stderr=float(stats.sem(b)), n=len(b)),
-    )
-    interval = t_interval(known.difference, known.stderr, known.degrees, level=0.95)
-    assert known.degrees == pytest.approx(told.dof_satt(), **CLOSE)
-    assert known.stderr == pytest.approx(told.std_meandiff_separatevar, **CLOSE)
-    assert (interval.low, interval.high) == pytest.approx((low, high), **CLOSE)
+        known = unpaired_mean(
+            Measured(value=float(np.mean(a)), stderr=float(stats.sem(a)), n=len(a)),
+            Measured(value=float(np.mean(b)), stderr=float(stats.sem(b)), n=len(b)),
+        )
+        interval = t_interval(known.difference, known.stderr, known.degrees, level=0.95)
+        assert known.degrees == pytest.approx(told.dof_satt(), **CLOSE), f"seed {seed}"
+        assert known.stderr == pytest.approx(told.std_meandiff_separatevar, **CLOSE), f"seed {seed}"
+        assert (interval.low, interval.high) == pytest.approx((low, high), **CLOSE), f"seed {seed}"
 
     unsized = unpaired_mean(Measured(value=1.0, stderr=0.3, n=5), Measured(value=2.0, stderr=0.4))
     assert unsized == Estimate(a=1.0, b=2.0, difference=1.0, stderr=pytest.approx(0.5), degrees=math.inf)
