@@ -105,7 +105,8 @@ def run(
         )
         try:
             ours.watch(process.pid)
-            out, said = process.communicate(stdin, timeout=patience)
+            with _broken_pipe_survived():
+                out, said = process.communicate(stdin, timeout=patience)
         except subprocess.TimeoutExpired as error:
             _stop(process)
             raise TookTooLongError(told) from error
@@ -113,6 +114,18 @@ def run(
             _stop(process)
             raise
     return Ended(status=process.returncode, out=out, said=said)
+
+
+@contextmanager
+def _broken_pipe_survived() -> Iterator[None]:
+    """Let a program end before it has read what it was given, also where a broken pipe ends us otherwise."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPIPE})
+    try:
+        yield
+    finally:
+        if signal.SIGPIPE not in before and signal.SIGPIPE in signal.sigpending():
+            signal.sigwait({signal.SIGPIPE})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _EndedWithUs:

@@ -8,13 +8,11 @@ from pathlib import Path
 
 from reprokit import git
 from reprokit.archive import pending, publication, references, registration
-from reprokit.archive.layout import Archive, is_bundle_id
+from reprokit.archive.layout import Archive
 from reprokit.archive.publication import Abandoned
-from reprokit.bundle import naming
+from reprokit.archive.strays import strays
 from reprokit.errors import ReprokitError
 
-_RULES = {".gitignore", ".gitattributes"}
-_POINTER = ".dvc"
 _CODE = 3  # two letters and a blank before each path of `git status --porcelain`
 
 
@@ -25,7 +23,7 @@ class Status:
     `bundles` counts all, `absent` those whose payload is not in this copy, `pending` those that wait to be registered,
     `unmarked` those that are published but neither registered nor pending. `under_way` counts captures that still run
     or cannot be judged from here. `uncommitted` lists pointers, catalog entries and ledger files that git does not hold
-    as they are, `strays` what does not belong under `bundles/`. `git` says what git could not tell, and why.
+    as they are, `strays` what does not belong where it lies. `git` says what git could not tell, and why.
     """
 
     location: Path
@@ -77,28 +75,3 @@ def _uncommitted(archive: Archive) -> tuple[str, ...]:
     unfiltered = git.without_filters(archive.root)
     rows = git.run([*arguments, *folders], directory=archive.root, environment=unfiltered).split(b"\0")
     return tuple(sorted(os.fsdecode(row[_CODE:]) for row in rows if row))
-
-
-def _belongs(path: Path) -> bool:
-    name = path.name
-    if path.is_symlink():
-        return False
-    if path.is_dir():
-        return is_bundle_id(name) and naming.month(name) == path.parent.name
-    bundle_id = name.removesuffix(_POINTER)
-    return name != bundle_id and is_bundle_id(bundle_id) and naming.month(bundle_id) == path.parent.name
-
-
-def strays(archive: Archive) -> tuple[str, ...]:
-    """List what does not belong under `bundles/`, relative to the root: all but bundles in their right month."""
-    if not archive.bundles.is_dir():
-        return ()
-    found: list[Path] = []
-    for month in archive.bundles.iterdir():
-        if month.name in _RULES:
-            continue
-        if month.is_symlink() or not month.is_dir():
-            found.append(month)
-            continue
-        found += [path for path in month.iterdir() if not _belongs(path)]
-    return tuple(sorted(str(archive.relative(path)) for path in found))

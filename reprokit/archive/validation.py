@@ -12,7 +12,7 @@ from reprokit.archive import cache, catalog, dvc, ledger, pending, small_file
 from reprokit.archive.dvc import Listing
 from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.archive.references import here
-from reprokit.archive.status import strays
+from reprokit.archive.strays import strays
 from reprokit.archive.tags import events as tags_ledger
 from reprokit.bundle import bag
 from reprokit.bundle.finding import Finding, finding
@@ -75,11 +75,8 @@ def _is(one: Path, other: Path) -> bool:
 
 
 def check_strays(archive: Archive) -> Iterator[tuple[Path, Finding]]:
-    """Yield a finding for each folder or link under `bundles/` that is no bundle in its right month."""
-    for stray in strays(archive):
-        path = archive.root / stray
-        if path.is_symlink() or path.is_dir():
-            yield path, finding("E106", stray, "it is no bundle in its month's folder")
+    """Yield a finding for whatever belongs neither under `bundles/` nor under `catalog/` nor in the cache."""
+    yield from ((archive.root / stray, finding("E118", stray)) for stray in strays(archive))
 
 
 def check_ledger(archive: Archive) -> Iterator[tuple[Path, Finding]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from reprokit.archive import pending, references, validation
-from reprokit.archive.layout import Archive
+from reprokit.archive import ledger, pending, references, validation
+from reprokit.archive.layout import Archive, is_bundle_id
 from reprokit.audit.statements import NotKnown, Statement
-from reprokit.errors import ReprokitError
+from reprokit.bundle.finding import Finding, finding
+from reprokit.errors import InvalidRecordError, ReprokitError
 
 _EVERY = ""
+_DAY = 10  # characters of a time
 
 
 def every_bundle(archive: Archive) -> list[str]:
@@ -19,6 +21,23 @@ def every_bundle(archive: Archive) -> list[str]:
     with contextlib.suppress(ReprokitError):  # which is told where pointers are held against it
         known |= validation.committed_ids(archive)
     return sorted(known)
+
+
+def gone(archive: Archive, removed: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each bundle that the ledger says was registered, and of which there is nothing any more.
+
+    Args:
+        archive: the archive.
+        removed: those that were removed on purpose.
+    """
+    known = set(every_bundle(archive)) | set(removed)
+    registered: dict[str, str] = {}
+    for path in ledger.batches(archive, [ledger.CAPTURED]):
+        with contextlib.suppress(InvalidRecordError):  # which is told of the ledger
+            registered |= {event.bundle: event.time for event in ledger.read(path)}
+    for bundle in sorted(registered.keys() - known):
+        if is_bundle_id(bundle):
+            yield finding("E119", bundle, f"it was captured on {registered[bundle][:_DAY]}")
 
 
 def differing(archive: Archive, ids: Sequence[str]) -> Mapping[str, Sequence[Statement]]:

@@ -25,6 +25,7 @@ from reprokit.audit.reading import Work
 from reprokit.audit.running import Mend, Spread, Watch, Wishes, run
 from reprokit.audit.spreading import Executors
 from reprokit.audit.values import Audited, Past, Summary
+from reprokit.bundle.finding import Finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +65,25 @@ def _unwatched(done: int, of: int, bundle: str) -> None:
 
 @contextmanager
 def conducted(
-    archive: Archive, wishes: Wishes, ways: Ways, *, mend: Mend = unmended, watch: Watch = _unwatched
+    archive: Archive,
+    wishes: Wishes,
+    ways: Ways,
+    *,
+    mend: Mend = unmended,
+    watch: Watch = _unwatched,
+    drilled: Sequence[Finding] = (),
 ) -> Iterator[Conducted]:
     """Conduct an audit, and note what came of each bundle in the ledger.
 
     It is over when the block is entered. An audit that is interrupted goes on where it was when it is called again.
+
+    Args:
+        archive: the archive.
+        wishes: what is looked at.
+        ways: how it is carried out.
+        mend: restores what is damaged of a bundle.
+        watch: told how far it is.
+        drilled: what there is to say of the drill before it.
 
     Raises:
         UsageError: the archive's policy cannot be followed, or the same audit is under way.
@@ -80,7 +95,7 @@ def conducted(
         question = [*wishes.question(), *_circumstances(archive, ways, policy)]
         holds = partial(_holds, archive)
         journal = stack.enter_context(open_journal(folder, question, afresh=ways.afresh, holds=holds))
-        about = summing.about_archive(archive)
+        about = summing.about_archive(archive, policy)
         now = clock.now()
         past = history.past(archive)
         world = World(
@@ -108,6 +123,9 @@ def conducted(
         )
         left = run(wishes, world, journal, _spread(ways), mend=mend, watch=watch)
         remarks = _noted(archive, journal, folder)
+        if ways.repair:
+            about = summing.about_archive(archive, policy)
+        about = sorted({*about, *drilled})
         summary = summing.summary_of(archive, journal, not_reached=left, findings=about, remarks=remarks)
         yield Conducted(summary=summary, results=journal.results, past=past)
         journal.finish()

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from reprokit.archive import catalog
 from reprokit.archive.layout import Archive
+from reprokit.bundle.finding import Finding, finding
 from reprokit.errors import ExitCode, ReprokitError, StoppedError
 from reprokit.reproduce.batch import Attempt, attempt_of
 from reprokit.reproduce.result import Reproduction
@@ -27,8 +28,12 @@ class Drilled(Struct, frozen=True, kw_only=True):
 
     tier: Tier
     seed: Annotated[int, Meta(description="chooses the same bundles again, among the same")]
-    among: Annotated[int, Meta(description="how many bundles could have been chosen")]
+    among: Annotated[int, Meta(description="how many complete runs could have been chosen")]
     attempts: list[Attempt]
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield a finding for each that came to no verdict; what a verdict says is told of the bundle's freshness."""
+        yield from (finding("W464", each.bundle, each.reason) for each in self.attempts if each.verdict is None)
 
 
 def drill(

@@ -9,6 +9,7 @@
     signed = true                   # each is signed by a key that the auditor trusts
     software_heritage = true        # commits should be held by Software Heritage
     retired_models = ["gpt-x"]      # models behind an API that you know to be gone
+    removed = ["2026…-1f3a9c20"]    # bundles that were removed on purpose: nobody misses them
 
     [audit.places.nas]              # what NDSA asks of a copy's place: `here`, a remote or a mirror
     location = "Berlin"
@@ -59,6 +60,7 @@ class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     signed: bool = False
     software_heritage: bool = False
     retired_models: list[str] = []
+    removed: list[str] = []
     places: dict[str, Place] = {}
 
 
@@ -73,6 +75,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     signed: bool = False
     software_heritage: bool = False
     retired_models: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     places: dict[str, Place] = {}
 
 
@@ -104,6 +107,7 @@ def policy_of(archive: Archive) -> Policy:
         signed=found.signed,
         software_heritage=found.software_heritage,
         retired_models=tuple(found.retired_models),
+        removed=tuple(found.removed),
         places=found.places,
     )
 

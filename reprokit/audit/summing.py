@@ -10,8 +10,9 @@ from reprokit import clock
 from reprokit.archive import cache, validation
 from reprokit.archive.layout import Archive
 from reprokit.archive.months import listed
-from reprokit.audit import grading
+from reprokit.audit import committed, grading
 from reprokit.audit.journal import Journal
+from reprokit.audit.policy import Policy
 from reprokit.audit.values import Audited, Counts, Summary
 from reprokit.bundle.finding import Finding
 from reprokit.errors import ExitCode
@@ -20,10 +21,10 @@ _BYTES = ("E1", "E403")
 _RECORDS = ("E2",)
 
 
-def about_archive(archive: Archive) -> list[Finding]:
-    """Find what is wrong with the archive itself and concerns no bundle: strays, and files of the ledger."""
+def about_archive(archive: Archive, policy: Policy) -> list[Finding]:
+    """Find what is wrong with the archive itself and no bundle there: strays, files of the ledger, bundles gone."""
     found = [each for check in (validation.check_strays, validation.check_ledger) for _, each in check(archive)]
-    return sorted(set(found))
+    return sorted({*found, *committed.gone(archive, policy.removed)})
 
 
 def is_guarded(archive: Archive) -> bool:
@@ -67,7 +68,8 @@ def summary_of(
 def exit_code(summary: Summary, results: Callable[[], Iterator[Audited]], *, strict: bool) -> ExitCode:
     """Give the exit code of an audit: 12 when bytes are not what they were, 13 for records, 1 for any other finding.
 
-    What is not known changes nothing, unless it is asked for to the letter (`strict`): then it counts as a finding.
+    What is not known changes nothing, unless it is asked for to the letter (`strict`): then it counts as a finding, and
+    so does a bundle that was not reached.
     """
     codes = {each.code for each in summary.findings}
     for result in results():
@@ -76,4 +78,5 @@ def exit_code(summary: Summary, results: Callable[[], Iterator[Audited]], *, str
         return ExitCode.FIXITY
     if any(code.startswith(_RECORDS) for code in codes):
         return ExitCode.INVALID_RECORD
-    return ExitCode.DIFFERENCES if codes or (strict and summary.counts.unknown) else ExitCode.FINE
+    unknown = summary.counts.unknown + summary.not_reached
+    return ExitCode.DIFFERENCES if codes or (strict and unknown) else ExitCode.FINE

@@ -45,6 +45,14 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "restore it: `reprokit audit --repair`, or `git checkout` in the archive",
     ),
     "E117": ("what is still needed cannot be told, so nothing is removed", "mend it, then try again"),
+    "E118": (
+        "what does not belong where it lies in the archive",
+        "move it out of the archive, or a bundle to the month that its id names",
+    ),
+    "E119": (
+        "a bundle that was registered is gone, and git's HEAD holds nothing of it",
+        "take it back from the commit before (see `docs/audit.md`), or list it as `removed` in `[audit]`",
+    ),
     "E201": ("a record is not valid JSON", _REPAIR),
     "E202": ("a record does not follow its schema", "capture the run again with this version of reprokit"),
     "E203": ("a sample line does not follow its schema", "capture the run again with this version of reprokit"),
@@ -146,7 +154,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "restore what is damaged (`reprokit audit --repair`), `reprokit pull` it here, or `reprokit push` it elsewhere",
     ),
     "W402": ("a copy that the policy asks for is not there", "`reprokit push`, to the remote or mirror that is named"),
-    "E403": ("the copy on a mirror is not the bundle", "`reprokit push --mirror` sends it anew"),
+    "E403": (
+        "the copy on a mirror is not the bundle",
+        "delete that version on the mirror, then `reprokit push --mirror` sends the bundle again",
+    ),
     "W411": (
         "a commit cannot be had from its remote any more",
         "push it there again, or keep a clone for `reproduce --source`",
@@ -185,6 +196,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "`reprokit reproduce`, or `audit --drill N --drill-tier rerun`",
     ),
     "W463": ("it did not come out the same when it was last reproduced", "see `reprokit show`, and reproduce it again"),
+    "W464": ("a reproduction of the drill came to no verdict", "see why: `reprokit reproduce`, with the same id"),
     "E490": ("the audit of a bundle could not be finished", "see the reason; the other bundles were audited"),
 }
 

@@ -79,7 +79,7 @@ class Bundle:
         for number, line in enumerate(self.lines(task), start=1):
             try:
                 yield _samples.decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 raise InvalidRecordError(
                     f"`{self.path / bag.PAYLOAD / self._samples_file(task)}`, line {number}: {error}", hint=_RESTORE
                 ) from error

@@ -51,7 +51,7 @@ def _line_error(line: bytes) -> str | None:
         value: Any = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return str(error)
-    return checking.first_line_error("sample", value)
+    return checking.first_line_error(value)
 
 
 def _lines(bundle: Bundle, file: File) -> Iterator[bytes]:
@@ -112,7 +112,13 @@ def _index_findings(bundle: Bundle, digests: dict[str, str]) -> Iterator[Finding
             yield finding("E206", path, "the record does not list it")
 
 
-def _identity_findings(bundle: Bundle, digests: dict[str, str]) -> Iterator[Finding]:
+def check_named(bundle: Bundle) -> Iterator[Finding]:
+    """Yield what of `bag-info.txt` is not as the records say, since no digest stands for what it says of itself.
+
+    Raises:
+        InvalidRecordError: the record cannot be read.
+    """
+    digests = bag.read_manifest(bundle.path)
     expected = naming.bundle_id(bundle.record, bundle.identity)
     if bundle.info.bundle_id != expected:
         yield finding("E106", bag.INFO, f"its records make it `{expected}`")
@@ -181,4 +187,4 @@ def validate_records(path: Path) -> Iterator[Finding]:
     yield from _index_findings(bundle, digests)
     yield from _records(bundle)
     yield from _samples(bundle)
-    yield from _identity_findings(bundle, digests)
+    yield from check_named(bundle)

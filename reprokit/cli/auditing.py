@@ -25,6 +25,7 @@ from reprokit.audit.shown.text import lines
 from reprokit.audit.statements import FAMILIES, Family
 from reprokit.audit.values import SCHEMA
 from reprokit.bundle import canonical
+from reprokit.bundle.finding import Finding
 from reprokit.cli.messages import say
 from reprokit.cli.options import find_archive, require_writable
 from reprokit.cli.pages import JUNIT, PAGE, replaced
@@ -80,11 +81,12 @@ def audit(**given: Any) -> int:
     if asked.references:
         ids = [identify(each, archive) for each in asked.references]
         wishes = dataclasses.replace(wishes, bundles=list(dict.fromkeys(ids)))
+    drilled: list[Finding] = []
     if asked.drill is not None:
         from reprokit.cli.drilling import Drill, drill  # noqa: PLC0415 - it brings all that runs and compares
 
         what = Drill(count=asked.drill, tier=asked.drill_tier, seed=asked.seed, agreed=asked.yes)
-        drill(archive, wishes.bundles, what)
+        drilled = drill(archive, wishes.bundles, what)
     mend: Mend = unmended
     if asked.repair:
         from reprokit.cli.mending import Mending  # noqa: PLC0415 - it brings all that carries bundles
@@ -94,7 +96,8 @@ def audit(**given: Any) -> int:
         mend = mending.bundle
     with contextlib.ExitStack() as stack:
         ways, watch = stack.enter_context(_ways(asked)), stack.enter_context(_watched())
-        return _show(stack.enter_context(conducted(archive, wishes, ways, mend=mend, watch=watch)), asked)
+        found = stack.enter_context(conducted(archive, wishes, ways, mend=mend, watch=watch, drilled=drilled))
+        return _show(found, asked)
 
 
 def _require_sense(asked: Asked) -> None:
@@ -122,9 +125,11 @@ def _wishes(asked: Asked) -> Wishes:
 def _families(asked: Asked) -> frozenset[Family]:
     if asked.only is not None and asked.skip is not None:
         raise UsageError("`--only` and `--skip` are two ways to say the same", hint="leave one out")
-    if asked.only is not None:
-        return frozenset(_named(asked.only))
-    return frozenset(FAMILIES) - frozenset(_named(asked.skip or ""))
+    skipped = frozenset(_named(asked.skip or ""))
+    found = frozenset(FAMILIES) - skipped if asked.only is None else frozenset(_named(asked.only))
+    if not found:
+        raise UsageError("no family of checks is left", hint=f"there are {', '.join(FAMILIES)}")
+    return found
 
 
 def _named(text: str) -> Iterator[Family]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from reprokit.archive.layout import Archive
 from reprokit.archive.references import bundle_ids
 from reprokit.audit import drill as drills
+from reprokit.bundle.finding import Finding
 from reprokit.capture.request import home
 from reprokit.cli.messages import say
 from reprokit.cli.options import counted
@@ -27,8 +28,8 @@ class Drill:
     agreed: bool
 
 
-def drill(archive: Archive, ids: Sequence[str] | None, asked: Drill) -> None:
-    """Reproduce some bundles and say what came of each; the ledger keeps it, and the audit counts it."""
+def drill(archive: Archive, ids: Sequence[str] | None, asked: Drill) -> list[Finding]:
+    """Reproduce some bundles and say what came of each; gives what the ledger does not keep of it."""
     call = Call(
         terms=Terms(environ=dict(os.environ), home=home(), tier=asked.tier),
         named=archive.root,
@@ -47,7 +48,8 @@ def drill(archive: Archive, ids: Sequence[str] | None, asked: Drill) -> None:
         seed=asked.seed,
         reproduce=lambda bundle, _: reproduce(bundle, call),
     )
-    among = counted(done.among, "bundle")
-    say(f"reprokit: drill of {len(done.attempts)} among {among} that can be run, {done.tier}, `--seed {done.seed}`")
+    among = counted(done.among, "complete run")
+    say(f"reprokit: drill of {len(done.attempts)} among {among}, {done.tier}, `--seed {done.seed}`")
     for each in done.attempts:
         say(f"  {each.bundle}: {each.verdict or 'no verdict'}: {each.reason}")
+    return list(done.findings())

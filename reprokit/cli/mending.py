@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from reprokit.audit.repair.places import Learnt, copies_of
 from reprokit.audit.repair.repairing import repair
 from reprokit.audit.statements import Fact
 from reprokit.audit.values import Audited
-from reprokit.bundle.finding import Finding
+from reprokit.bundle.finding import CATALOGUE, Finding
 from reprokit.cli.messages import say
 from reprokit.sync.remotes.configuration import Remote, configured
 
@@ -60,15 +60,16 @@ class Mending:
     def _remotes(self, found: Audited) -> list[Remote]:
         """Find the remotes that lack the bundle, or hold damaged objects of it."""
         wrong = [each for told in found.outcomes for each in told.findings if each.code in _REMOTE]
-        return [
-            each
-            for each in (configured(self.archive) if wrong else [])
-            if any(_is_about(finding, f"remote {each.name}") for finding in wrong)
-        ]
+        remotes = {f"remote {each.name}": each for each in (configured(self.archive) if wrong else [])}
+        places = {_place(finding, remotes) for finding in wrong}
+        return [remote for place, remote in remotes.items() if place in places]
 
 
-def _is_about(found: Finding, place: str) -> bool:
-    return found.where == place or f": {place}" in found.message
+def _place(found: Finding, places: Collection[str]) -> str | None:
+    """Tell which place a finding is about. One name may begin as another does: the longest is meant."""
+    about = found.message.removeprefix(f"{CATALOGUE[found.code][0]}: ")
+    fitting = [each for each in places if each in {found.where, about} or about.startswith(f"{each}: ")]
+    return max(fitting, key=len, default=None)
 
 
 def _told(done: Repaired) -> Iterator[Fact]:

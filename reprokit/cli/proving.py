@@ -10,6 +10,7 @@ from reprokit.archive.references import resolve
 from reprokit.bundle import bag
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.reading import open_bundle
+from reprokit.bundle.validation import check_named
 from reprokit.cli.bundles import Found, find_bundle, meant_for_a_mirror
 from reprokit.cli.options import find_archive
 from reprokit.errors import FixityError, NotFoundError
@@ -55,5 +56,5 @@ def _folder(reference: str, named: Path | None) -> Path:
 
 
 def _damage(path: Path) -> Damaged | None:
-    findings = sorted(set(bag.verify(path)))
+    findings = sorted(set(bag.verify(path))) or list(check_named(open_bundle(path)))
     return Damaged(name=path.name, path=path, findings=findings) if findings else None

@@ -15,7 +15,7 @@ from reprokit.sync.remotes.configuration import choose
 from reprokit.sync.remotes.push import push
 
 
-@click.command("push", short_help="Send bundles to a DVC remote or a mirror, and check that they arrived.")
+@click.command("push")
 @click.argument("references", nargs=-1, metavar="[REF]...")
 @click.option("--all", "everything", is_flag=True, help="Send every bundle whose payload is here.")
 @remote_option
@@ -82,4 +82,7 @@ def _refuse_mixtures(*, remote: str | None, verify: bool, mirror: str | None, ta
     if mirror is not None and remote is not None:
         raise UsageError("`--mirror` and `--remote` are two places", hint="push twice, once to each")
     if mirror is not None and verify:
-        raise UsageError("`--verify` goes with a remote", hint="what is on a mirror is compared file by file anyway")
+        raise UsageError(
+            "`--verify` goes with a remote",
+            hint="what a mirror lists is compared anyway; `reprokit audit --deep` reads what it holds",
+        )

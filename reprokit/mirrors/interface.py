@@ -144,11 +144,16 @@ Watch = Callable[[Step], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """What a mirror may use: an empty folder for its files, gone afterwards, and the seconds it has for all of it."""
+    """What a mirror may use: an empty folder for its files, gone afterwards, and the seconds it has for all of it.
+
+    `piecemeal` says of what is fetched that each file is of use by itself: a wrong one does not end the fetching of the
+    others.
+    """
 
     scratch: Path
     seconds: float
     watch: Watch = lambda _: None
+    piecemeal: bool = False
 
 
 class Mirror(Protocol):
@@ -213,6 +218,7 @@ class Mirror(Protocol):
 
         Raises:
             NotFoundError: there is none.
-            FixityError: what arrived is not what the service's own list says.
+            FixityError: what arrived is not what the service's own list says. Asked for piecemeal, all files that are
+                as they are listed are in the folder.
         """
         ...

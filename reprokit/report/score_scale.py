@@ -24,6 +24,13 @@ class Scale(Struct, frozen=True, kw_only=True):
         return self.factor != 1
 
 
+def _float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # JSON bounds no whole number
+        return math.inf if value > 0 else -math.inf
+
+
 def scales(rows: Iterable[ScoreRow]) -> dict[str, Scale]:
     """Choose the units of each metric: points when all its values lie between 0 and 1, else its own.
 
@@ -32,7 +39,7 @@ def scales(rows: Iterable[ScoreRow]) -> dict[str, Scale]:
     values: dict[str, list[float]] = {}
     for row in rows:
         found = values.setdefault(row.metric, [])
-        found += (float(mark.value) for mark in (row.a, row.b) if mark and isinstance(mark.value, int | float))
+        found += (_float(mark.value) for mark in (row.a, row.b) if mark and isinstance(mark.value, int | float))
         if row.higher_is_better is False:
             found.append(math.inf)
     return {metric: scale_of(metric, found) for metric, found in values.items()}

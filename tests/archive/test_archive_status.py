@@ -60,6 +60,32 @@ def test_what_git_does_not_hold_is_listed(archive, publish, git):
     assert event.startswith("ledger/")
 
 
+def test_what_does_not_belong_under_the_catalog_or_in_the_cache_is_a_stray(archive, publish):
+    bundle_id = publish(fold=True)
+    (archive.catalog / "2026-11" / "notes.json").write_text("{}")
+    (archive.catalog / "2025-01").mkdir()
+    shutil.copy(archive.entry(bundle_id), archive.catalog / "2025-01")
+    objects = archive.root / ".dvc/cache/files/md5"
+    folder = next(objects.iterdir())
+    (folder / "notes.jsonl").write_text("x")
+    (folder / f".{'0' * 30}.0123456789abcdef.tmp").write_text("of one that was killed")
+    (objects / "rest").mkdir()
+
+    assert status(archive).strays == (
+        str((folder / "notes.jsonl").relative_to(archive.root)),
+        ".dvc/cache/files/md5/rest",
+        f"catalog/2025-01/{bundle_id}.json",
+        "catalog/2026-11/notes.json",
+    )
+
+
+def test_a_cache_that_lies_elsewhere_is_not_looked_at_for_strays(archive, tmp_path):
+    (archive.root / ".dvc/config.local").write_text(f"[cache]\n    dir = {tmp_path / 'shared'}\n")
+    (tmp_path / "shared/files/md5/notes").mkdir(parents=True)
+
+    assert status(archive).strays == ()
+
+
 def test_what_does_not_belong_under_bundles_is_a_stray(archive, publish, tmp_path):
     bundle_id = publish(fold=True)
     (archive.bundles / "notes.txt").write_text("x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import os
 import shutil
@@ -178,8 +179,52 @@ def test_what_is_wrong_with_the_archive_itself_is_told_of_no_bundle(archive, bun
 
     summary, _ = audited(archive)
 
-    assert [each.code for each in summary.findings] == ["E106"]
+    assert [each.code for each in summary.findings] == ["E118"]
     assert summary.counts.error == 0
+
+
+def test_a_bundle_that_a_commit_removed_is_missed_until_it_is_said_to_be_meant(archive, bundles, git):
+    git(archive.root, "rm", "-q", "--cached", str(archive.pointer(bundles[0])), str(archive.entry(bundles[0])))
+    git(archive.root, "commit", "-qm", "remove it")
+    shutil.rmtree(archive.payload(bundles[0]))
+    archive.pointer(bundles[0]).unlink()
+    archive.entry(bundles[0]).unlink()
+
+    summary, found = audited(archive)
+
+    assert [(each.code, each.where) for each in summary.findings] == [("E119", bundles[0])]
+    assert sorted(found) == bundles[1:]
+
+    settings = archive.root / "reprokit.toml"
+    settings.write_text(f'{settings.read_text()}[audit]\nremoved = ["{bundles[0]}"]\n')
+    assert audited(archive)[0].findings == []
+
+
+def test_what_a_repair_mended_of_the_archive_is_no_finding_any_more(archive, bundles, tmp_path):
+    aside = tmp_path / "aside"
+    (archive.bundles / "notes.txt").write_text("x")
+
+    def mend(_):
+        if not aside.exists():
+            (archive.bundles / "notes.txt").rename(aside)
+
+    wishes, ways = Wishes(), dataclasses.replace(OFFLINE, repair=True)
+    with conducted(archive, wishes, ways, mend=mend) as found:
+        assert found.summary.findings == []
+
+
+def test_what_there_is_to_say_of_a_drill_is_told_with_the_archive(archive, bundles):
+    told = finding("W464", bundles[0], "its command is not known")
+    with conducted(archive, Wishes(), OFFLINE, drilled=[told]) as found:
+        assert found.summary.findings == [told]
+        assert summing.exit_code(found.summary, found.results, strict=False) is ExitCode.DIFFERENCES
+
+
+def test_what_was_not_reached_is_unknown_to_whoever_wants_it_to_the_letter(archive, bundles):
+    with conducted(archive, Wishes(budget=0.0, families=frozenset({"fixity"})), OFFLINE) as found:
+        assert found.summary.not_reached == len(bundles)
+        assert summing.exit_code(found.summary, found.results, strict=False) is ExitCode.FINE
+        assert summing.exit_code(found.summary, found.results, strict=True) is ExitCode.DIFFERENCES
 
 
 def test_a_policy_that_cannot_be_followed_ends_the_audit_before_it_begins(archive, bundles):

@@ -345,6 +345,24 @@ def test_a_remote_that_does_not_answer_is_tried_once_in_an_audit(archive, bundle
     assert len(met) == tries
 
 
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_keys_go_to_no_server_that_only_the_archive_names(archive, bundle, hanging_up, git):
+    address, met = hanging_up
+    server = address.removeprefix("ssh://").removesuffix("/evals")
+    settings = f"['remote \"lab\"']\n    url = s3://bucket/evals\n    endpointurl = http://{server}\n"
+    config = archive.root / ".dvc/config"
+    config.write_text(config.read_text() + settings)
+    git(archive.root, "commit", "-qam", "a remote")
+
+    ((where, because),) = unknown(said(archive, bundle, Policy(remotes=("lab",))))
+
+    assert (where, met) == ("remote lab", [])
+    assert "`endpointurl`, which comes with the archive" in because
+
+    (archive.root / ".dvc/config.local").write_text(settings)
+    assert choose(archive, "lab").unasked is None
+
+
 def test_offline_nobody_is_asked_and_folders_are_looked_at(archive, bundle, nas, add_remote):
     add_remote("far", "ssh://127.0.0.1:9/evals")
     send(archive, bundle)

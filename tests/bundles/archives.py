@@ -11,11 +11,15 @@ from pathlib import Path
 from bundles import sealing
 from bundles.case import Case
 
-from reprokit.archive import cache, creation, dvc, ledger, publication, registration, validation
+from reprokit import git
+from reprokit.archive import cache, creation, dvc, ledger, publication, references, registration, validation
 from reprokit.archive.garbage import collection
 from reprokit.archive.layout import Archive
 from reprokit.archive.ledger import Event
+from reprokit.audit import committed
+from reprokit.audit.drill import Reproduce, drill
 from reprokit.bundle import bag
+from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Record
 from reprokit.bundle.values import Json
 
@@ -69,6 +73,36 @@ def checked(archive: Archive, bundle_id: str) -> Case:
 def ledger_checked(archive: Archive) -> Case:
     """Ask whether the files of the ledger are what was written."""
     return Case(look=lambda: [found for _, found in validation.check_ledger(archive)])
+
+
+def strays_sought(archive: Archive) -> Case:
+    """Ask what does not belong where it lies."""
+    return Case(look=lambda: [found for _, found in validation.check_strays(archive)])
+
+
+def remove(archive: Archive, bundle_id: str) -> None:
+    """Remove a bundle as a wrong merge does: git's HEAD has it no more, and here it is gone as well."""
+    own = [str(archive.relative(path)) for path in (archive.pointer(bundle_id), archive.entry(bundle_id))]
+    git.run(["rm", "-q", "--", *own], directory=archive.root)
+    git.run(
+        ["-c", "user.name=Ada", "-c", "user.email=ada@example.invalid", "commit", "-qm", "x"], directory=archive.root
+    )
+    shutil.rmtree(archive.payload(bundle_id))
+
+
+def missed(archive: Archive, *removed: str) -> Case:
+    """Ask which bundles the ledger misses, but for those that were removed on purpose."""
+    return Case(look=lambda: list(committed.gone(archive, removed)))
+
+
+def drilled(archive: Archive, reproduce: Reproduce) -> Case:
+    """Ask what there is to say of a drill of one bundle."""
+
+    def look() -> list[Finding]:
+        done = drill(archive, references.bundle_ids(archive), count=1, tier="rerun", seed=1, reproduce=reproduce)
+        return list(done.findings())
+
+    return Case(look=look)
 
 
 def garbage_sought(archive: Archive) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -93,6 +94,32 @@ def test_damage_is_restored_from_a_copy_that_is_named_and_the_damaged_bytes_are_
     reprokit("audit", "--offline")
 
 
+def test_only_the_remote_that_was_found_damaged_is_mended(reprokit, bundles, tmp_path):
+    """Its name begins as that of another one does, which was never to hold this bundle."""
+    config = reprokit.archive / ".dvc/config"
+    remotes = [f"['remote \"{name}\"']\n    url = {tmp_path / name}\n" for name in ("s", "s2")]
+    config.write_text("".join([config.read_text(), *remotes]))
+    reprokit("push", bundles[0], "--remote", "s2")
+    reprokit("push", bundles[1], "--remote", "s")
+    held = sorted((tmp_path / "s").rglob("*"))
+    digest = hashlib.md5((Archive(reprokit.archive).payload(bundles[0]) / "data/harness/results.json").read_bytes())
+    lost = tmp_path / "s2/files/md5" / digest.hexdigest()[:2] / digest.hexdigest()[2:]
+    lost.unlink()
+
+    done = reprokit("audit", bundles[0], "--offline", "--only", "fixity,copies", "--repair")
+
+    assert "s2: 1 missing object: restored" in done.stderr
+    assert lost.is_file()
+    assert sorted((tmp_path / "s").rglob("*")) == held
+
+
+def test_a_drill_that_cannot_run_is_a_finding(reprokit, bundles):
+    done = reprokit("audit", "--offline", "--only", "fixity", "--drill", "1", "--drill-tier", "rerun", check=1)
+
+    assert "no verdict" in done.stderr
+    assert "W464" in done.stdout
+
+
 def test_a_corrupted_object_that_dvc_hands_out_is_caught(reprokit, bundles):
     archive = Archive(reprokit.archive)
     folder = archive.payload(bundles[2])
@@ -138,7 +165,7 @@ def test_an_audit_that_was_killed_goes_on_and_counts_nothing_twice(reprokit, pub
 def test_a_drill_recomputes_scores_of_a_few_and_the_ledger_keeps_it(reprokit, captured):
     done = reprokit("audit", "--offline", "--drill", "5", "--seed", "1")
 
-    assert "drill of 1 among 1 bundle" in done.stderr
+    assert "drill of 1 among 1 complete run" in done.stderr
     assert captured in done.stderr
     assert "its scores were recomputed" in str(reprokit.json("audit", "--offline", "--only", "freshness"))
 
@@ -148,6 +175,7 @@ def test_a_drill_recomputes_scores_of_a_few_and_the_ledger_keeps_it(reprokit, ca
     [
         (["--only", "fixty"], "did you mean `fixity`"),
         (["--only", "fixity", "--skip", "format"], "`--only` and `--skip`"),
+        (["--only", ""], "no family of checks is left"),
         (["--since", "soon"], "`--since soon` is no age"),
         (["--sample", "5"], "`--sample 5` is no share"),
         (["--budget", "long"], "`--budget long` is no time"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 
 from reprokit.archive import publication, registration
 from reprokit.archive.layout import Archive
+from reprokit.bundle import bag
 
 IN_A_TERMINAL = """
 import fcntl, os, sys, termios
@@ -175,6 +177,38 @@ def test_verify_says_what_is_damaged_and_goes_on_to_the_next(reprokit, own_key, 
     assert f"{good}: whole; signed by ada@lab.example" in told
     assert not unopened["whole"]
     assert unopened["signatures"] == []
+
+
+def test_a_signature_makes_no_other_name_or_date_true(reprokit, own_key, published, tmp_path):
+    """No digest stands for what `bag-info.txt` says of itself: only the records can prove it."""
+    signed = published()
+    reprokit("sign", signed)
+    info = bag.read_info(folder_of(reprokit, signed))
+    name = f"20300101T000000Z-lm_eval-gpt-9-{signed[-8:]}"
+    forged = shutil.copytree(folder_of(reprokit, signed), tmp_path / name)
+    digests = bag.read_manifest(forged)
+    for each in bag.TAG_FILES:
+        (forged / each).unlink()
+    bag.seal(forged, digests, dataclasses.replace(info, bundle_id=name))
+    (signature,) = (reprokit.archive / "signatures" / signed).iterdir()
+    shutil.copy(signature, tmp_path / f"{name}.sig")
+
+    told = reprokit("verify", forged, check=12).stdout
+    refused = reprokit("reproduce", forged, "--tier", "verify", check=12)
+
+    assert "E106 bag-info.txt" in told
+    assert "signed by" not in told
+    assert "is not what was captured" in refused.stderr
+
+
+def test_files_that_are_no_signatures_do_not_end_the_judging(reprokit, own_key, published):
+    signed = published()
+    reprokit("sign", signed)
+    for number in range(20):
+        junk = reprokit.archive / "signatures" / signed / f"{number:05}.sig"
+        junk.write_text("-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n")
+
+    assert f"{signed}: whole; signed by ada@lab.example" in reprokit("verify", signed, check=None).stdout
 
 
 def test_nobody_trusted_is_exit_one_and_each_signature_says_why(reprokit, own_key, stranger, published):

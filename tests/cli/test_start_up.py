@@ -48,13 +48,6 @@ def test_the_help_of_a_command_imports_no_heavy_module_and_has_an_example(name):
     assert f"reprokit {name}" in text.stdout
 
 
-def test_the_one_line_of_a_command_in_the_list_is_the_command_s_own():
-    from reprokit.cli import COMMANDS, commands
-
-    for name, line in COMMANDS.items():
-        assert commands.get_command(None, name).short_help == line
-
-
 def test_an_unknown_command_is_a_usage_error(reprokit):
     assert "No such command" in reprokit("frobnicate", check=2).stderr
 

@@ -41,8 +41,8 @@ def test_strays_are_findings(reprokit, captured, folder):
     archive = reprokit.archive
     assert [(each["path"], [found["code"] for found in each["findings"]]) for each in results] == [
         (str(folder), []),
-        (str(archive / "bundles/2020-01" / captured), ["E106"]),
-        (str(folder.parent / "mine"), ["E106"]),
+        (str(archive / "bundles/2020-01" / captured), ["E118"]),
+        (str(folder.parent / "mine"), ["E118"]),
     ]
 
 

@@ -184,13 +184,18 @@ class FolderMirror:
     def fetch(self, reference: str, to: Destination, environment: Environment, folder: Path, room: Room) -> Copy:
         copy = self.look(reference, to, environment, room)
         kind = self._meet(to, environment, "fetch", room, reference)
-        version = self._resolve(reference, to)
+        version, wrong = self._resolve(reference, to), []
         for path, (md5, _) in json.loads((version / "about.json").read_text())["files"].items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             data = (version / "bundle" / path).read_bytes()
             (folder / path).write_bytes(data[:-1] if kind == "wrong bytes" and path.endswith("results.json") else data)
             if md5_of(folder / path) != md5:
-                raise FixityError(f"`{path}` arrived damaged")
+                (folder / path).unlink()
+                wrong.append(path)
+            if wrong and not room.piecemeal:
+                break
+        if wrong:
+            raise FixityError(f"`{wrong[0]}` arrived damaged")
         return copy
 
     # --- the service ---

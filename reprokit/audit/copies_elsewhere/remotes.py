@@ -94,10 +94,10 @@ def remotes(
 def _obstacle(archive: Archive, name: str, remote: Remote | None, *, offline: bool) -> str | None:
     """Say why a remote cannot be asked at all; a folder is asked also by an audit that is offline."""
     try:
-        choose(archive, name)
+        chosen = choose(archive, name)
     except UsageError as error:
         return error.message
-    return _OFFLINE if offline and remote is not None and remote.folder is None else None
+    return _OFFLINE if offline and remote is not None and remote.folder is None else chosen.unasked
 
 
 def _told_apart(found: Sequence[AskedRemote]) -> Sequence[AskedRemote]:

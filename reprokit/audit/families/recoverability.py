@@ -26,7 +26,6 @@ from reprokit.capture.wheels import FOLDER as WHEELS
 from reprokit.errors import ReprokitError
 
 _PIN = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)")
-_ELSEWHERE = re.compile(r"# (?P<name>[a-z0-9][a-z0-9-]*) (?P<version>\S+) (?P<reason>.+)")
 _OF_SYSTEM = "belongs to the operating system"
 _NO_WHEELS = "W359"
 
@@ -126,7 +125,7 @@ def _read(data: bytes, completed: CompletedLock | None) -> tuple[list[_Pin], dic
             key = match["name"], match["version"]
             known = frozenset(digests.get(key, ()))
             pins.append(_Pin(name=key[0], version=key[1], digests=known, unknown=reasons.get(key, "")))
-        elif match := _ELSEWHERE.fullmatch(line.strip()):
+        elif match := locks.NOT_FROM_AN_INDEX.fullmatch(line.strip()):
             elsewhere[match["name"]] = f"`{match['version']}` {match['reason']}"
     return sorted(pins, key=str), dict(sorted(elsewhere.items()))
 

@@ -120,16 +120,24 @@ class RemoteCopy:
         return found
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A folder that the files of a bundle lie in, and why not all of them do, when that is known."""
+
+    folder: Path
+    trouble: ReprokitError | None = None
+
+
 @dataclass(kw_only=True)
 class FetchedCopy:
     """A bundle that is brought here as a whole when the first file of it is needed: packed, or on a mirror.
 
-    `fetch` gives the folder that its files then lie in. It is called once, and what it raises is told for every file.
+    `fetch` is called once, and what it raises is told for every file.
     """
 
     name: str
-    fetch: Callable[[], Path]
-    _folder: Path | None = field(default=None, init=False)
+    fetch: Callable[[], Fetched]
+    _fetched: Fetched | None = field(default=None, init=False)
     _trouble: ReprokitError | OSError | None = field(default=None, init=False)
 
     def bring(self, wanted: Wanted, target: Path) -> bool:
@@ -137,8 +145,13 @@ class FetchedCopy:
         if self._trouble is not None:
             raise self._trouble
         try:
-            self._folder = self._folder or self.fetch()
+            self._fetched = self._fetched or self.fetch()
         except (ReprokitError, OSError) as error:
             self._trouble = error
             raise
-        return wanted.path is not None and copy_bounded(self._folder / wanted.path, target, wanted.most)
+        if wanted.path is None:
+            return False
+        found = copy_bounded(self._fetched.folder / wanted.path, target, wanted.most)
+        if not found and self._fetched.trouble is not None:
+            raise self._fetched.trouble
+        return found

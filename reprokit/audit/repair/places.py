@@ -12,7 +12,7 @@ from pathlib import Path
 
 from reprokit.archive import cache, durable, ledger
 from reprokit.archive.layout import Archive
-from reprokit.audit.repair.copies import CachedCopy, Copy, FetchedCopy, RemoteCopy
+from reprokit.audit.repair.copies import CachedCopy, Copy, Fetched, FetchedCopy, RemoteCopy
 from reprokit.audit.repair.truth import Truth, truth_of
 from reprokit.bundle import bag
 from reprokit.errors import (
@@ -133,6 +133,8 @@ def _remote(search: _Search, remote: Remote) -> Copy:
 def _reach(search: _Search, remote: Remote, key: str) -> Objects:
     if search.offline and remote.folder is None:
         raise RemoteError("it is not asked, as wished")
+    if remote.unasked is not None:
+        raise RemoteError(remote.unasked)
     if key in search.learnt.away:
         raise search.learnt.away[key]
     if remote.name not in search.opened:
@@ -171,7 +173,7 @@ def _mirrors(search: _Search) -> list[Copy]:
     ]
 
 
-def _from_mirror(search: _Search, truth: Truth, receipt: Receipt) -> Path:
+def _from_mirror(search: _Search, truth: Truth, receipt: Receipt) -> Fetched:
     wanted = foreign.understand(
         receipt.reference,
         search.archive,
@@ -196,9 +198,13 @@ def _from_mirror(search: _Search, truth: Truth, receipt: Receipt) -> Path:
     within = _room(search)
     for name in ("bag", "scratch"):
         (within / name).mkdir()
-    foreign.fetch(wanted, copy, within / "bag", within / "scratch", watch=lambda _: None)
+    trouble = None
+    try:
+        foreign.fetch(wanted, copy, within / "bag", within / "scratch", watch=lambda _: None, piecemeal=True)
+    except FixityError as error:
+        trouble = error  # what did arrive proves itself, file by file
     shutil.rmtree(within / "scratch", ignore_errors=True)
-    return within / "bag"
+    return Fetched(folder=within / "bag", trouble=trouble)
 
 
 def _room(search: _Search) -> Path:
@@ -224,12 +230,12 @@ def _meant(search: _Search, path: Path) -> list[Copy]:
     folders = (path, path / search.bundle, Archive(path).payload(search.bundle))
     found = [each for each in folders if any((each / name).is_file() for name in bag.TAG_FILES)]
     packed = [each for suffix in SUFFIXES if (each := path / f"{search.bundle}{suffix}").is_file()]
-    copies = [FetchedCopy(name=f"`{each}`", fetch=partial(Path, each)) for each in found]
+    copies = [FetchedCopy(name=f"`{each}`", fetch=partial(Fetched, folder=each)) for each in found]
     return [*copies, *(_packed(search, each) for each in packed)]
 
 
 def _failing(path: Path, error: ReprokitError | OSError) -> Copy:
-    def fail() -> Path:
+    def fail() -> Fetched:
         raise error
 
     return FetchedCopy(name=f"`{path}`", fetch=fail)
@@ -239,18 +245,19 @@ def _packed(search: _Search, path: Path) -> Copy:
     return FetchedCopy(name=f"`{path}`", fetch=partial(_unpacked, search, path))
 
 
-def _unpacked(search: _Search, path: Path) -> Path:
+def _unpacked(search: _Search, path: Path) -> Fetched:
     holds = search.learnt.packed.get(path, search.bundle)
     if holds != search.bundle:
         raise NotFoundError(f"it holds `{holds}`")
     within = _room(search)
-    folder = within / "bag"
+    folder, trouble = within / "bag", None
     try:
         folder = open_packed(str(path), within).path
-    except (FixityError, InvalidRecordError):
+    except (FixityError, InvalidRecordError) as error:
         # What of it is whole proves itself, file by file; of what was refused unseen there is nothing.
         if not (folder / bag.INFO).is_file():
             raise
+        trouble = error
     with suppress(ReprokitError):
         search.learnt.packed[path] = bag.read_info(folder).bundle_id
-    return folder
+    return Fetched(folder=folder, trouble=trouble)

@@ -137,7 +137,7 @@ def _mend_remotes(archive: Archive, bundle_id: str, remotes: Sequence[Remote], p
             continue
         damaged = [each.where for each in carried.findings if each.code == "W342"]
         missing = carried.moved - len(damaged)
-        paths = damaged + ([f"{missing} objects that were missing"] if missing else [])
+        paths = damaged + ([f"{missing} missing {'object' if missing == 1 else 'objects'}"] if missing else [])
         for path in paths:
             report.restore(f"{remote.name}: {path}", "remote object", HERE)
 

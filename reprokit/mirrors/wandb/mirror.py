@@ -95,6 +95,7 @@ class WandbMirror:
             options=options,
             folder=str(folder.absolute()),
             seconds=room.seconds * _OWN_END,
+            piecemeal=room.piecemeal,
         )
         outcome = _online(asked, to, environment, room)
         if isinstance(outcome, Found):

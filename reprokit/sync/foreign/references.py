@@ -146,7 +146,16 @@ def held(archive: Archive | None, copy: Copy) -> str | None:
     return bundle_id if archive.payload(bundle_id).is_dir() else None
 
 
-def fetch(foreign: Foreign, copy: Copy, folder: Path, scratch: Path, *, watch: Watch, copies: int = 1) -> None:
+def fetch(
+    foreign: Foreign,
+    copy: Copy,
+    folder: Path,
+    scratch: Path,
+    *,
+    watch: Watch,
+    copies: int = 1,
+    piecemeal: bool = False,
+) -> None:
     """Bring a copy into an empty folder; nothing of it is proven.
 
     Args:
@@ -156,6 +165,7 @@ def fetch(foreign: Foreign, copy: Copy, folder: Path, scratch: Path, *, watch: W
         scratch: an empty folder on the same disk, for the mirror's use.
         watch: told how far it is.
         copies: how many times there will be its bytes on that disk.
+        piecemeal: whether its good files are of use when others are not good.
 
     Raises:
         UnreadableError: the disk has no room for it.
@@ -165,7 +175,7 @@ def fetch(foreign: Foreign, copy: Copy, folder: Path, scratch: Path, *, watch: W
     """
     _require_space(folder, copy, copies)
     seconds = _seconds(foreign, copy)
-    room = Room(scratch=scratch, seconds=seconds, watch=watch)
+    room = Room(scratch=scratch, seconds=seconds, watch=watch, piecemeal=piecemeal)
     try:
         with _patiently(foreign, seconds):
             foreign.mirror.fetch(copy.reference, foreign.to, foreign.environment, folder, room)

@@ -18,6 +18,7 @@ from reprokit.errors import UsageError
 from reprokit.sync.remotes.dvc_settings import HARMLESS, LOCAL, levels
 
 _SCHEME = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://")
+_LEADING = ("endpointurl", "oss_endpoint")
 _DEEPEST = 8  # remotes that are described by way of another
 
 
@@ -26,7 +27,8 @@ class Remote:
     """A remote that is configured.
 
     `address` holds no credentials; `scheme` is that of the address, empty for a folder. `folder` is where a remote is
-    that needs no transport; `group` says that the group may write there.
+    that needs no transport; `group` says that the group may write there. `led` is the setting that came with the archive
+    and says which server is sent whatever keys the person has for such services.
     """
 
     name: str
@@ -34,6 +36,17 @@ class Remote:
     scheme: str = ""
     folder: Path | None = None
     group: bool = False
+    led: str | None = None
+
+    @property
+    def unasked(self) -> str | None:
+        """Why nobody asks it of his own accord, when that is so: a person who names it has looked where it leads."""
+        if self.led is None:
+            return None
+        return (
+            f"it is not asked unless you name it: `{self.led}`, which comes with the archive, says who gets your keys; "
+            f"if you trust it: `dvc remote modify --local {shlex.quote(self.name)} {self.led} …`"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +145,9 @@ def _remote(found: _Configuration, name: str) -> Remote:
     if scheme in {"", "file", "local"} and folder.is_absolute():
         group = any(found.remotes.get(each, {}).get("shared", "").lower() == "group" for each in _chain(found, name))
         return Remote(name=name, address=str(folder), folder=folder, group=group)
-    return Remote(name=name, address=git.without_credentials(address), scheme=scheme)
+    brought = {option for each in _chain(found, name) for option in found.brought.get(each, ())}
+    led = next((option for option in _LEADING if option in brought), None)
+    return Remote(name=name, address=git.without_credentials(address), scheme=scheme, led=led)
 
 
 def _read(archive: Archive) -> _Configuration:

@@ -202,6 +202,18 @@ def test_a_mirror_whose_copy_is_not_the_bundle_gives_nothing(mirrored):
     assert made.tree() == damaged
 
 
+def test_what_is_good_on_a_mirror_is_of_use_where_another_file_of_it_is_not(mirrored):
+    made = mirrored.made
+    (bundle,) = made.bundles
+    lose(made, bundle, "data/bundle.json")
+    mirrored.service.fail("fetch", "wrong bytes")
+
+    done = made.repair(bundle, environ=mirrored.environ)
+
+    assert (done.whole, done.refused) == (True, [])
+    assert "data/bundle.json" in [each.path for each in done.restored]
+
+
 # --- copies that lie ----------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -158,9 +158,10 @@ class Desk:
     def look(self, reference: str) -> Copy:
         return self.mirror.look(reference, self.to, self.environment, self.room())
 
-    def fetch(self, reference: str, folder: Path, *, seconds: float = 100.0) -> Copy:
+    def fetch(self, reference: str, folder: Path, *, seconds: float = 100.0, piecemeal: bool = False) -> Copy:
         folder.mkdir(parents=True, exist_ok=True)
-        return self.mirror.fetch(reference, self.to, self.environment, folder, self.room(seconds))
+        room = replace(self.room(seconds), piecemeal=piecemeal)
+        return self.mirror.fetch(reference, self.to, self.environment, folder, room)
 
     def delete_run(self, name: str) -> None:
         self.with_client(f"wandb.Api().run('lab/evals/{name}').delete()")

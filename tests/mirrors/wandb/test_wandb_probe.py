@@ -210,7 +210,7 @@ def test_a_client_that_is_missing_or_too_old_is_told_first(ask, monkeypatch):
     monkeypatch.setattr(probing.metadata, "version", lambda _: "0.29.0")
     with pytest.raises(InputMissingError, match=r"0\.29\.0") as raised:
         ask("http://127.0.0.1:1")
-    assert "reprokit-eval[wandb]" in raised.value.hint
+    assert "'.[wandb]'" in raised.value.hint
 
     def missing(_):
         raise probing.metadata.PackageNotFoundError

@@ -31,6 +31,8 @@ _PAUSES = (0.3, 1.0)
 _SPAN = 60.0
 _LEAST = 60_000
 """Bytes that a file must bring in each such span of seconds: one that dribbles is given up."""
+_MOST_WRONG = 20
+"""So many files that are not what they should be, and nothing more is asked for."""
 _NOT_GIVEN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 
@@ -52,22 +54,28 @@ class _NotGivenError(Exception):
 
 @dataclass(kw_only=True)
 class Download:
-    """Brings the files of a version into an empty folder. `base` is the address of the server."""
+    """Brings the files of a version into an empty folder. `base` is the address of the server.
+
+    `piecemeal` is for whoever has a use for some of the files.
+    """
 
     base: str
     version: Any
     folder: Path
     octets: int
     voice: Voice
+    piecemeal: bool
     _openers: dict[str, urllib.request.OpenerDirector] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _wrong: list[FixityError] = field(default_factory=list)
 
     def bring(self, files: Mapping[str, Sent], addresses: Mapping[str, str]) -> None:
         """Bring all files; `addresses` say where each is to be had, as far as the server tells.
 
         Raises:
-            FixityError: a file arrives otherwise than it is listed, or not at all.
+            FixityError: a file arrives otherwise than it is listed, or not at all. Only piecemeal is it told when the
+                others have arrived, and not at once; then, too, not when there are many such files.
             AwayError: the server does not give it now.
         """
         waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -79,7 +87,7 @@ class Download:
             try:
                 while not self._stop.is_set():
                     path = waiting.get_nowait()
-                    self._bring(path, files[path], addresses.get(path))
+                    self._bring_if_right(path, files[path], addresses.get(path))
             except queue.Empty:
                 ended.put(None)
             except BaseException as error:  # noqa: BLE001 - whoever waits is told, and raises it
@@ -93,6 +101,18 @@ class Download:
             _raise_first(ended, len(workers))
         finally:
             self._stop.set()
+        if self._wrong:
+            more = f", and {len(self._wrong) - 1} more files are not as they should be" if len(self._wrong) > 1 else ""
+            raise FixityError(f"{self._wrong[0].message}{more}")
+
+    def _bring_if_right(self, path: str, wanted: Sent, address: str | None) -> None:
+        """Bring one file, or remember what is wrong with it: the others may be good, and all that is left of them."""
+        try:
+            self._bring(path, wanted, address)
+        except FixityError as error:
+            self._wrong.append(error)
+            if not self.piecemeal or len(self._wrong) >= _MOST_WRONG:
+                raise
 
     def _bring(self, path: str, wanted: Sent, address: str | None) -> None:
         """Bring one file; what goes wrong on the way is tried again."""

@@ -56,7 +56,10 @@ def fetch(asked: Fetch, voice: Voice) -> Copy:
     addresses = {file.name: file.direct_url for file in version.files(per_page=_PAGE)}
     if unlisted := sorted(addresses.keys() - files.keys()):
         raise FixityError(f"W&B gives `{unlisted[0]}`, which its own list of the version does not hold")
-    Download(base=asked.address, version=version, folder=folder, octets=octets, voice=voice).bring(files, addresses)
+    download = Download(
+        base=asked.address, version=version, folder=folder, octets=octets, voice=voice, piecemeal=asked.piecemeal
+    )
+    download.bring(files, addresses)
     return Copy(reference=session.pinned(version), identity=_identity(version), files=len(files), octets=octets)
 
 
