@@ -64,7 +64,6 @@ _ISOLATED_SETTINGS = (
     "gc.auto=0",
     "maintenance.auto=false",
 )
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s'\"@]*@")
 _LONGEST_REASON = 300
 _OPERATIONS = {
     "rebase-merge": "rebase",
@@ -139,7 +138,7 @@ def _reason(stderr: str) -> str:
 
 
 def _failure(arguments: Arguments, status: int, said: bytes) -> GitError:
-    stderr = _CREDENTIALS.sub("", said.decode("utf-8", errors="replace"))
+    stderr = git_address.without_users(said.decode("utf-8", errors="replace"))
     message, kind, hint = f"`git {_name(arguments)}` failed: {_reason(stderr)}", GitError, None
     if "dubious ownership" in stderr or "unsafe repository" in stderr:
         hint = "the repository belongs to another user; if you trust it: `git config --global --add safe.directory DIR`"

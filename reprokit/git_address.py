@@ -1,8 +1,9 @@
-"""Addresses of git remotes: what of one may be written down, and whether one from a stranger may be fetched from."""
+"""Where git reads from: what of an address may be written down, whether a stranger's may be fetched from."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*|\[[0-9A-Fa-f:.]+\])"
 _USER = r"([A-Za-z0-9_][A-Za-z0-9_.-]*@)?"
@@ -11,6 +12,7 @@ _FETCHABLE = {
     "ssh": re.compile(rf"ssh://{_USER}{_HOST}(:[0-9]+)?/[^\s\x00-\x1f]+|{_USER}{_HOST}:(?![:-]|//)[^\s\x00-\x1f]+"),
 }
 _AUTHORITY = re.compile(r"(?P<scheme>[A-Za-z0-9+.:-]*)://(?P<user>[^/?#]*@)?(?P<rest>.*)", re.DOTALL)
+_USER_IN_TEXT = re.compile(r"(?<=://)[^/\s'\"@]*@")
 
 
 def without_credentials(address: str) -> str:
@@ -27,6 +29,16 @@ def without_credentials(address: str) -> str:
     if match["user"] and match["scheme"].endswith("ssh"):
         user = match["user"].removesuffix("@").partition(":")[0] + "@"
     return f"{match['scheme']}://{user}" + re.split("[?#]", match["rest"], maxsplit=1)[0]
+
+
+def without_users(text: str) -> str:
+    """Take the user and the password out of every address in what a program said."""
+    return _USER_IN_TEXT.sub("", text)
+
+
+def object_directory(path: Path) -> str:
+    """Write a folder as an element of `GIT_ALTERNATE_OBJECT_DIRECTORIES`, which is split at colons unless quoted."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def transport(address: str) -> str | None:

@@ -6,6 +6,7 @@ taken to mean the default index by the other.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Mapping
@@ -18,7 +19,24 @@ _SAME = {
 """What pip calls it, and how uv does: its present name first."""
 _OF_PIP = (*_SAME, "PIP_NO_INDEX")
 _OF_UV = tuple(name for names in _SAME.values() for name in names)
+NO_ANSWER = 2
+"""The status of uv when it could not ask, rather than had no solution."""
+PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
+"""A line of what uv compiled that pins a package."""
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
+"""An address in what uv or pip says: it may be a lab's own, and hold a password."""
 _LINKS_OF_PIP, _LINKS_OF_UV = "PIP_FIND_LINKS", "UV_FIND_LINKS"
+
+
+def how_to_install(extra: str, *, beside: str | None = None) -> str:
+    """Say how to install reprokit with one of its extras: from its checkout, for it is on no index yet.
+
+    Args:
+        extra: the extra, as pyproject.toml names it.
+        beside: a further package, which is to be beside reprokit.
+    """
+    more = f" --with '{beside}'" if beside else ""
+    return f"`uv tool install '.[{extra}]'{more}` in reprokit's checkout"
 
 
 def find_uv(environ: Mapping[str, str]) -> Path | None:

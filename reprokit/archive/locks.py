@@ -25,6 +25,8 @@ from reprokit.bundle.values import Digest, Time
 from reprokit.errors import InvalidRecordError
 
 SCHEMA = "https://w3id.org/reprokit/v1/lock.schema.json"
+NOT_FROM_AN_INDEX = re.compile(r"# (?P<name>[a-z0-9][a-z0-9-]*) (?P<version>\S+) (?P<reason>.+)")
+"""The line of a `requirements.lock` that tells of a package which no index gives."""
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-(?P<digits>[0-9a-f]{8})\.json")
 _DIGITS = 8
 

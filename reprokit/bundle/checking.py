@@ -22,8 +22,8 @@ def _checker(name: str) -> jsonschema.Draft202012Validator:
 
 
 @cache
-def _line_checker(name: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(schemas.published(name)))
+def _sample_checker() -> jsonschema_rs.Draft202012Validator:
+    return jsonschema_rs.Draft202012Validator(msgspec.json.decode(schemas.published("sample")))
 
 
 def errors(name: str, value: Any) -> Iterator[str]:
@@ -33,9 +33,9 @@ def errors(name: str, value: Any) -> Iterator[str]:
         yield f"`{place or '.'}`: {error.message[:200]}"
 
 
-def first_line_error(name: str, value: Any) -> str | None:
-    """Say what is wrong with a decoded line of a `.jsonl` file, if anything; fast."""
-    checker = _line_checker(name)
+def first_line_error(value: Any) -> str | None:
+    """Say what is wrong with a decoded sample, if anything; fast."""
+    checker = _sample_checker()
     if checker.is_valid(value):
         return None
     error = next(iter(checker.iter_errors(value)))

@@ -11,6 +11,13 @@ from msgspec import Meta, Struct
 DIGEST_PATTERN = "^sha256:[0-9a-f]{64}$"
 TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$"
 
+COMMIT = re.compile("[0-9a-f]{40}")
+"""A commit that is named in full, on the hub or in git."""
+OBJECT_NAME = re.compile("[0-9a-f]{40}(?:[0-9a-f]{24})?")
+"""The name of an object of git's, by SHA-1 or by SHA-256."""
+SHA256 = re.compile("[0-9a-f]{64}")
+"""A SHA-256 as it stands in a name, without `sha256:` before it."""
+
 Digest: TypeAlias = Annotated[str, Meta(pattern=DIGEST_PATTERN, description="`sha256:` and 64 hexadecimal digits")]
 Time: TypeAlias = Annotated[str, Meta(pattern=TIME_PATTERN, description="UTC, ISO 8601, ending in `Z`")]
 Json: TypeAlias = Any
@@ -63,6 +70,22 @@ def as_score(value: object) -> Score | None:
             return NotScored(not_scored=value)
         case _:
             return None
+
+
+def as_number(score: object) -> float | None:
+    """Give a score as a finite float, 1 for true; `None` when it is none, or too large for one."""
+    if not isinstance(score, (int, float)):
+        return None
+    try:
+        value = float(score)
+    except OverflowError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def full_commit(value: object) -> str | None:
+    """Return a value when it is a full commit, and nothing that moves: 40 hexadecimal digits."""
+    return value if isinstance(value, str) and COMMIT.fullmatch(value) else None
 
 
 def as_json(value: Json) -> Json:

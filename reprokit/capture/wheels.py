@@ -6,7 +6,6 @@ run but pip. It is done when the evaluation is over, within a time, and nothing 
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import tomllib
@@ -24,7 +23,7 @@ from reprokit.bundle.environment import Environment, Interpreter, Package
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.values import Unknown
 from reprokit.child_process import TookTooLongError
-from reprokit.package_indexes import in_words_of_pip
+from reprokit.package_indexes import ADDRESS, in_words_of_pip
 from reprokit.probes import packages
 
 FOLDER = "environment/wheels"
@@ -41,8 +40,6 @@ _DEFAULT_BUILD = ("setuptools>=40.8.0",)
 """What PEP 517 has a project without `[build-system]` built with."""
 _ASKED_BY_BACKEND = {"hatchling": ("editables",), "setuptools": ("wheel",)}
 """What a backend asks for only when it is run, to make an editable install."""
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
-"""An index may be a lab's own, and its address hold a password."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +115,7 @@ class _Fetching:
 
 def _last_error(said: bytes) -> str:
     lines = [line.strip() for line in said.decode("utf-8", errors="replace").splitlines()]
-    errors = [_ADDRESS.sub("…", line.removeprefix("ERROR: ")) for line in lines if line.startswith("ERROR: ")]
+    errors = [ADDRESS.sub("…", line.removeprefix("ERROR: ")) for line in lines if line.startswith("ERROR: ")]
     return " ".join((errors or ["pip gave no reason"])[-1].split())[:200]
 
 

@@ -59,6 +59,7 @@ class Commands(click.Group):
             return None
         module = importlib.import_module(f"reprokit.cli.{cmd_name}_command")
         command: click.Command = module.command
+        command.short_help = COMMANDS[cmd_name]
         return command
 
     def resolve_command(

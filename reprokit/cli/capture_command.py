@@ -37,7 +37,6 @@ from reprokit.errors import ExitCode, ReprokitError, UsageError
 
 @click.command(
     "capture",
-    short_help="Run an evaluation and keep it as a bundle.",
     context_settings={"allow_interspersed_args": False, "ignore_unknown_options": False},
 )
 @click.option("--from", "finished", type=click.Path(path_type=Path), help="Capture outputs that already exist instead.")

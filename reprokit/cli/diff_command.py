@@ -58,7 +58,7 @@ def _same_filters(given: Sequence[str]) -> dict[str, str | None]:
     return named
 
 
-@click.command("diff", short_help="Say what differs between two bundles, and whether it matters.")
+@click.command("diff")
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @click.option("--all", "everything", is_flag=True, help="Show noise, patches and whole texts, too.")

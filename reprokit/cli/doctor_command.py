@@ -130,7 +130,7 @@ def _lines(checks: list[Check]) -> Iterator[str]:
             yield f"{'':<19} hint: {visible(each.hint)}"
 
 
-@click.command("doctor", short_help="Say whether this machine and the archive are fit.")
+@click.command("doctor")
 @archive_option
 @json_option
 def command(archive: Path | None, as_json: bool) -> int:

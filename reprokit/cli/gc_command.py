@@ -83,7 +83,7 @@ def _consent(*, given: bool) -> None:
         raise NoConsentError("nothing was removed")
 
 
-@click.command("gc", short_help="Remove what no bundle of the archive needs any more.")
+@click.command("gc")
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and stop.")
 @click.option("--yes", is_flag=True, help="Agree to remove it.")
 @click.option(

@@ -11,7 +11,7 @@ from reprokit.archive.creation import create
 from reprokit.cli.messages import say
 
 
-@click.command("init", short_help="Make an archive, or adopt a git or DVC repository as one.")
+@click.command("init")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
 def command(directory: Path) -> None:
     """Make an archive in DIRECTORY, or adopt the git or DVC repository there as one.

@@ -61,7 +61,7 @@ _DIGITS = 8  # of an identity, at the end of a bundle's id
 _HEADING = ("bundle", "harness", "run", "name", "tags", "scores")
 
 
-@click.command("list", short_help="List the bundles of the archive.")
+@click.command("list")
 @click.option("--tag", "tags", multiple=True, help="Only bundles with this tag. May be given more than once.")
 @click.option("--model", help="Only bundles of a model whose name contains this.")
 @click.option("--harness", help="Only bundles of this harness.")

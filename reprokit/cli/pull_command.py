@@ -22,7 +22,7 @@ from reprokit.sync.remotes.pull import pull
 from reprokit.sync.transfer import Transfer, failed
 
 
-@click.command("pull", short_help="Get bundles from a DVC remote or a mirror, and prove them.")
+@click.command("pull")
 @click.argument("references", nargs=-1, metavar="[REF]...")
 @click.option("--all", "everything", is_flag=True, help="Get every bundle whose payload is not here, from the remote.")
 @remote_option

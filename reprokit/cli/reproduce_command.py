@@ -14,7 +14,7 @@ from reprokit.errors import UsageError
 from reprokit.reproduce.tiers import RUNNING, TIERS
 
 
-@click.command("reproduce", short_help="Rebuild a bundle's run, run it again, and compare.")
+@click.command("reproduce")
 @click.argument("reference", metavar="[REF]", required=False)
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would be done, and stop.")
 @click.option("--script", is_flag=True, help="Print a shell script that does it with git and uv, and stop.")
@@ -112,7 +112,13 @@ def _require_sense(reference: str | None, options: dict[str, Any]) -> None:
     tier, everything = options["tier"], options["everything"]
     alone = options["script"] or options["workspace"] or options["signature"]
     chosen = options["samples"] is not None or options["seed"] is not None
+    besides = _of_no_script(options) if options["script"] else []
     refusals = (
+        (
+            bool(besides),
+            f"`--script` writes the run down as it was recorded, and {', '.join(besides)} is for reprokit's own",
+            "leave it out; without `--script`, reprokit does it",
+        ),
         (everything == (reference is not None), "name a bundle, or use `--all`", "`reprokit list` names them"),
         (
             options["tags"] and not everything,
@@ -132,10 +138,33 @@ def _require_sense(reference: str | None, options: dict[str, Any]) -> None:
             "leave it out",
         ),
         (chosen and tier != "smoke", "`--samples` and `--seed` choose samples for a smoke test", "add `--tier smoke`"),
-        (options["script"] and (options["only_plan"] or options["mapped"]), "`--script` stands alone", "ask for one"),
+        (options["script"] and options["only_plan"], "`--script` stands alone", "ask for one"),
     )
     for refused, message, hint in refusals:
         if refused:
             raise UsageError(message, hint=hint)
     for tag in options["labels"]:
         require_tag(tag)
+
+
+def _of_no_script(options: dict[str, Any]) -> list[str]:
+    """Name what was said that a script does not heed."""
+    said = {
+        f"--tier {options['tier']}": options["tier"] != "rerun",
+        "--samples": options["samples"] is not None,
+        "--seed": options["seed"] is not None,
+        "--repeats": options["repeats"] > 1,
+        "--margin": options["margins"],
+        f"--env {options['mode']}": options["mode"] != "rebuild",
+        "--nearest": options["nearest"],
+        "--allow-sdist": options["allow_sdist"],
+        "--source": options["sources"],
+        "--without": options["without"],
+        "--map": options["mapped"],
+        "--share": options["shared"],
+        "--workspace": options["workspace"],
+        "--label": options["labels"],
+        "--signature": options["signature"],
+        "--json": options["as_json"],
+    }
+    return [f"`{name}`" for name, given in said.items() if given]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from reprokit.archive.locks import CompletedLock
 from reprokit.bundle.bag import PAYLOAD
@@ -34,13 +35,14 @@ from reprokit.reproduce.checkouts.origins import parse as parse_origins
 from reprokit.reproduce.environment.digests import known_digests
 from reprokit.reproduce.environment.rebuilding import Allowed
 from reprokit.reproduce.inputs.mapping import parse_mapping
-from reprokit.reproduce.plan.making import design, runs_code
+from reprokit.reproduce.plan.making import Design, design, runs_code
 from reprokit.reproduce.plan.shown import lines
 from reprokit.reproduce.proof import require_intact, require_possible
 from reprokit.reproduce.result import Reproduction, exit_code
 from reprokit.reproduce.run import look_again, noted, run_again
 from reprokit.reproduce.terms import Terms
 from reprokit.reproduce.verdict.margins import require_margins
+from reprokit.reproduce.workspace import require_place
 from reprokit.rerun import command as reruns
 from reprokit.rerun import script
 from reprokit.rerun.wanted import wanted
@@ -119,7 +121,7 @@ def print_script(reference: str, call: Call) -> int:
 def print_plan(reference: str, call: Call) -> int:
     """Print what would be done, and what is in the way."""
     found = _find(reference, call)
-    plan = design(found.bundle, _terms(found.bundle, call)).plan
+    plan = _design(found.bundle, _terms(found.bundle, call), call).plan
     if call.as_json:
         print_json(plan)
     else:
@@ -225,7 +227,7 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
     bundle = found.bundle
     end_in_order()
     terms = _terms(bundle, call)
-    drawn = design(bundle, terms)
+    drawn = _design(bundle, terms, call)
     if not runs_code(drawn.plan):
         result = look_again(bundle, terms)
         return result if found.fetched else _noted_if_possible(bundle, result, call)
@@ -236,8 +238,11 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
     require_agreement(drawn.plan, _trust(found, call), agreed=call.agreed)
     if secrets := ask_for_secrets(drawn.plan):
         terms = replace(terms, secrets=secrets)
-        drawn = design(bundle, terms)
+        drawn = _design(bundle, terms, call)
     archive = find_archive(call.named, create=True)
+    if call.workspace is not None:
+        # The default archive may have been made only now.
+        require_place(call.workspace)
     workspace = call.workspace or Path(tempfile.mkdtemp(prefix="reprokit-"))
     try:
         result = run_again(bundle, drawn, archive, terms, workspace)
@@ -253,6 +258,15 @@ def _reproduce(found: Found, call: Call) -> Reproduction:
     return result
 
 
+def _design(bundle: Bundle, terms: Terms, call: Call) -> Design:
+    """Work out what would be done, in the workspace that the user names."""
+    drawn = design(bundle, terms)
+    if call.workspace is None or not runs_code(drawn.plan):
+        return drawn
+    require_place(call.workspace, bundle.path)
+    return replace(drawn, plan=msgspec.structs.replace(drawn.plan, workspace=str(call.workspace.absolute())))
+
+
 def _trust(found: Found, call: Call) -> Trusted | Untrusted:
     signatures = candidates(
         found.bundle, archive=find_archive_to_ask(call.named), packed=found.packed, named=call.signature
@@ -261,8 +275,11 @@ def _trust(found: Found, call: Call) -> Trusted | Untrusted:
 
 
 def _leave(workspace: Path, *, kept: bool) -> None:
-    """Tell of a workspace in which something ran; one that came to nothing is removed."""
-    if kept or any((workspace / name).exists() for name in ("tmp", "outputs-1")):
+    """Tell of a workspace in which something was done; one of ours that came to nothing is removed."""
+    if kept:
+        if workspace.is_dir() and any(workspace.iterdir()):
+            say(f"reprokit: the workspace is left for you to look at: {workspace}")
+    elif any((workspace / name).exists() for name in ("tmp", "outputs-1")):
         say(f"reprokit: the workspace is left for you to look at: {workspace}")
     else:
         shutil.rmtree(workspace, ignore_errors=True)

@@ -106,7 +106,7 @@ def _shown(kept: Kept) -> Signed:
     )
 
 
-@click.command("sign", short_help="Sign bundles with a key of yours.")
+@click.command("sign")
 @click.argument("references", nargs=-1, required=True, metavar="REF...")
 @click.option(
     "--key",

@@ -114,7 +114,7 @@ def _unfinished(state: _Shown) -> bool:
     return any((*left, state.refused, state.unreadable))
 
 
-@click.command("status", short_help="Say how the archive is doing, and what is unfinished.")
+@click.command("status")
 @click.option(
     "--clear",
     "clear_up",

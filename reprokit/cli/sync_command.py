@@ -14,6 +14,7 @@ from reprokit.archive.layout import Archive
 from reprokit.archive.notes import settle
 from reprokit.capture.interrupted import finishing
 from reprokit.capture.interrupted.finishing import Finished
+from reprokit.capture.request import home
 from reprokit.cli import mirroring_status
 from reprokit.cli.messages import visible
 from reprokit.cli.mirroring import drain, drain_quietly, lines_of
@@ -48,9 +49,7 @@ class Synchronised(Struct, frozen=True, kw_only=True):
     mirrors: Mirrored | None = None
 
 
-@click.command(
-    "sync", short_help="Finish what captures left for later: registering, mirrors, locks, what was cut short."
-)
+@click.command("sync")
 @click.option("--status", "only_look", is_flag=True, help="Tell what waits, since when and why; do nothing.")
 @click.option("--offline", is_flag=True, help="Ask no package index, and send nothing to a mirror.")
 @click.option(
@@ -129,7 +128,7 @@ def _show_status(archive: Archive, *, as_json: bool) -> int:
 
 
 def _synchronise(archive: Archive, ended: tuple[str, ...], timeout: float, *, offline: bool) -> Synchronised:
-    finished = finishing.finish_all(archive, secrets.collect(os.environ, _home()), ended)
+    finished = finishing.finish_all(archive, secrets.collect(os.environ, home()), ended)
     registration.mark_again(archive, registration.rescan(archive))
     folding = registration.fold(archive)
     uncommitted = settle(archive)
@@ -155,14 +154,6 @@ def _synchronise(archive: Archive, ended: tuple[str, ...], timeout: float, *, of
 
 def _completed(archive: Archive) -> Completion:
     return complete(archive, PackageIndex(os.environ))
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:
-        # A user without a name, as in containers.
-        return Path("/")
 
 
 def _needs_a_person(done: Synchronised) -> bool:

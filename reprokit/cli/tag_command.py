@@ -70,7 +70,7 @@ def _tell(changed: Changed, *, asked: bool) -> None:
         say(f"reprokit: not yet committed: {changed.uncommitted}; `reprokit status` does it")
 
 
-@click.command("tag", short_help="Give bundles tags, names and notes, or take them away.")
+@click.command("tag")
 @click.argument("reference", metavar="[REF]", required=False)
 @click.argument("add", metavar="[TAG]...", nargs=-1)
 @click.option("--remove", multiple=True, metavar="TAG", help="Take this tag away. May be given more than once.")

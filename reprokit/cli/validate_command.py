@@ -130,7 +130,7 @@ def _exit_code(results: list[Checked]) -> ExitCode:
     return ExitCode.INVALID_RECORD if all(code.startswith(_RECORD_CODES) for code in codes) else ExitCode.FIXITY
 
 
-@click.command("validate", short_help="Prove that bundles are whole: every byte, every record.")
+@click.command("validate")
 @click.argument("references", nargs=-1, metavar="REF...")
 @click.option("--all", "everything", is_flag=True, help="Check every bundle whose payload is here.")
 @archive_option

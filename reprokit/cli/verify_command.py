@@ -140,7 +140,7 @@ def _require_sense(references: tuple[str, ...], signature: Path | None, out: str
         raise UsageError("`--json` and `--statement -` both print a document", hint="write the statement to a file")
 
 
-@click.command("verify", short_help="Prove bundles, and say by whom they are signed.")
+@click.command("verify")
 @click.argument("references", nargs=-1, required=True, metavar="REF...")
 @click.option(
     "--signature",

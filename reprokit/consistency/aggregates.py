@@ -17,8 +17,9 @@ from collections.abc import Iterator
 
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.results import Metric, Results, Task
+from reprokit.bundle.values import as_number
 from reprokit.consistency.definitions import Tallies, aggregation, is_defined, of, tally_of
-from reprokit.consistency.moments import Moments, agree, number
+from reprokit.consistency.moments import Moments, agree
 from reprokit.consistency.tally import Tally
 
 _SHARES = frozenset({"acc", "accuracy", "correct", "em", "exact_match", "passed"})
@@ -52,7 +53,7 @@ def _all_there(metric: Metric, task: Task, tally: Tally, moments: Moments) -> bo
 
 
 def _of_mean(metric: Metric, moments: Moments) -> Iterator[Finding]:
-    value, computed = number(metric.value), moments.standard_error()
+    value, computed = as_number(metric.value), moments.standard_error()
     if value is not None and not agree(value, moments.mean, moments.largest):
         yield _not_the_mean(metric, value, moments)
         return
@@ -60,7 +61,7 @@ def _of_mean(metric: Metric, moments: Moments) -> Iterator[Finding]:
         return
     others = {name: metric.other_stderr.get(name) for name in _SAME_FORMULA}
     for name, score in {"": metric.stderr, **others}.items():
-        reported = number(score)
+        reported = as_number(score)
         if reported is None or agree(reported, computed, moments.largest):
             continue
         kind = f" ({name})" if name else ""
@@ -70,7 +71,7 @@ def _of_mean(metric: Metric, moments: Moments) -> Iterator[Finding]:
 
 def _of_share(metric: Metric, moments: Moments) -> Iterator[Finding]:
     """Compare a share with its marks; people write it rounded, and in per cent."""
-    value = number(metric.value)
+    value = as_number(metric.value)
     if value is None:
         return
     allowed = _half_of_last_digit(value)

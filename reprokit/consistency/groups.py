@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.results import Metric, Results
+from reprokit.bundle.values import as_number
 from reprokit.consistency.definitions import Tallies, of, tally_of
-from reprokit.consistency.moments import agree, number
+from reprokit.consistency.moments import agree
 
 _MOST = 100_000
 _Rows = dict[tuple[str, str, str | None], Metric]
@@ -25,7 +26,7 @@ def findings(results: Results, tallies: Tallies) -> Iterator[Finding]:
     """Compare every score of a group with those of its tasks, where all of them are known."""
     rows: _Rows = {(each.task, each.metric, each.filter): each for each in results.metrics}
     for group in results.metrics:
-        value = number(group.value) if group.group else None
+        value = as_number(group.value) if group.group else None
         members = _members(group, results, rows) if value is not None else []
         if value is None or not _all_numbers(members):
             continue
@@ -99,9 +100,9 @@ def _mean(members: Sequence[Metric], sizes: Sequence[int]) -> float:
 
 
 def _all_numbers(members: Sequence[Metric]) -> bool:
-    return bool(members) and all(number(member.value) is not None for member in members)
+    return bool(members) and all(as_number(member.value) is not None for member in members)
 
 
 def _value(metric: Metric) -> float:
     """Return a score that is known to be a number."""
-    return number(metric.value) or 0.0
+    return as_number(metric.value) or 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from reprokit.bundle.values import NotScored, Score
+from reprokit.bundle.values import Score, as_number
 
 _RELATIVE = 1e-6
 _OF_MAGNITUDE = 1e-9
@@ -30,7 +30,7 @@ class Moments:
 
     def add(self, score: Score) -> None:
         """Take in one mark."""
-        value = number(score)
+        value = as_number(score)
         if value is None:
             self.unusable += 1
             return
@@ -52,17 +52,6 @@ class Moments:
             return None
         error = math.sqrt(max(0.0, self._squares) / (self.count - 1)) / math.sqrt(self.count)
         return error if math.isfinite(error) else None
-
-
-def number(score: Score | None) -> float | None:
-    """Return a score as a finite number; `None` when it is none."""
-    if score is None or isinstance(score, NotScored):
-        return None
-    try:
-        value = float(score)
-    except OverflowError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def agree(reported: float, computed: float, largest: float) -> bool:

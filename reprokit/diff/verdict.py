@@ -17,7 +17,7 @@ FailOn = Literal["difference", "regression"]
 SAME = "it is the same bundle"
 _EQUAL: frozenset[Verdict] = frozenset({"identical", "same results", "same scores", "equivalent"})
 _OF_THE_MODEL = ("response", "answer", "score")
-_OF_THE_TASK = ("document", "prompt", "target")
+OF_THE_TASK = ("document", "prompt", "target")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def _reservations(grounds: Grounds) -> list[str]:
     found = []
     if set_up.changes:
         found.append(f"the set-up differs in {counted(len(set_up.changes), 'place')}")
-    if any(_sum(samples, stage) for stage in _OF_THE_TASK):
+    if any(_sum(samples, stage) for stage in OF_THE_TASK):
         found.append("what was asked differs")
     if not all(same_in_full(row) for row in grounds.scores):
         found.append("standard errors or numbers of samples differ")

@@ -61,20 +61,21 @@ def start_of(argv: Sequence[str], names: frozenset[str]) -> int | None:
     return None
 
 
-def output_place(argv: Sequence[str], start: int, *, flag: str, short: str | None = None) -> Output | None:
-    """Find the place a flag names, the last one given, as argparse reads it.
+def output_place(argv: Sequence[str], start: int, *, short: str | None = None) -> Output | None:
+    """Find the place that `--output_path` names, the last one given, as argparse reads it.
+
+    The flag may be shortened, as argparse allows: down to its first five characters.
 
     Args:
         argv: a command line, word by word.
         start: the index of the word that starts the harness; words before it are not the harness's.
-        flag: the long flag; it may be shortened to its first five characters, as argparse allows.
         short: the one-letter flag, when the harness has one.
     """
     found: Output | None = None
     index = start + 1
     while index < len(argv):
         name, equals, value = argv[index].partition("=")
-        long = flag.startswith(name) and len(name) >= len("--out")
+        long = "--output_path".startswith(name) and len(name) >= len("--out")
         if (long or name == short) and equals:
             found = Output(path=value, argument=index, prefix=name + "=")
         elif long or name == short:

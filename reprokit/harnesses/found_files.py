@@ -56,6 +56,12 @@ def by_stamp(names: Iterable[str], stamp: re.Pattern[str]) -> dict[str, list[str
     return groups
 
 
+def by_task(paths: Iterable[PurePosixPath], named: re.Pattern[str]) -> dict[str, PurePosixPath]:
+    """Find the samples of each task: `named` is how such a file is called, with the `task` as a group."""
+    matches = ((named.fullmatch(path.name), path) for path in paths)
+    return {as_json(match["task"]): path for match, path in matches if match}
+
+
 def root_above(folder: Path, model_folder: str | None) -> Path:
     """Choose the folder that a run's relative paths start from.
 

@@ -11,19 +11,28 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from reprokit import clock
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Output
 from reprokit.bundle.sample import Sample
-from reprokit.bundle.values import Json, Unknown, as_json
+from reprokit.bundle.values import Json, Unknown
 from reprokit.harnesses import command_line
 from reprokit.harnesses.command_lines import dropping
 from reprokit.harnesses.command_lines import lm_eval as own_command_line
 from reprokit.harnesses.command_lines import lm_eval_rebuilt as rebuilding
 from reprokit.harnesses.evaluation_reading import Dialect, is_results, model_folder, read_evaluation
-from reprokit.harnesses.found_files import by_stamp, is_regular, listings, names_in, relative, root_above, where
+from reprokit.harnesses.found_files import (
+    by_stamp,
+    by_task,
+    is_regular,
+    listings,
+    names_in,
+    relative,
+    root_above,
+    where,
+)
 from reprokit.harnesses.interface import FoundRun, Local, Pinned, Reading, Rebuilt, SampleId, Subset
 from reprokit.harnesses.lm_eval_sample import sample_of
 from reprokit.harnesses.loose_json import Line, lines, load
@@ -48,7 +57,7 @@ class LmEval:
     def outputs(self, argv: Sequence[str]) -> list[Output]:
         """Return the place of `--output_path` or `-o`, the last one given; one in a `--config` file is not seen."""
         start = command_line.start_of(argv, _NAMES)
-        place = None if start is None else command_line.output_place(argv, start, flag="--output_path", short="-o")
+        place = None if start is None else command_line.output_place(argv, start, short="-o")
         if place is None and start is not None:
             place = own_command_line.hub_output(argv, start)
         return [place] if place else []
@@ -68,7 +77,7 @@ class LmEval:
 
     def read(self, run: FoundRun) -> Reading:
         """See `read_evaluation`."""
-        return read_evaluation(run, _files_by_task(run), _DIALECT)
+        return read_evaluation(run, by_task(run.samples, _SAMPLES), _DIALECT)
 
     def samples(self, run: FoundRun, task: str) -> Iterator[Sample | Finding]:
         """Stream one sample for every document and filter, in the order of the file.
@@ -76,7 +85,7 @@ class LmEval:
         See `lm_eval_sample` for what becomes of each member. A document that stands there twice for one filter gets
         the next epoch, and a finding at the end tells of it.
         """
-        path = _files_by_task(run).get(task)
+        path = by_task(run.samples, _SAMPLES).get(task)
         if path is None:
             return
         repeats = Repeats(where=where(path), task=task)
@@ -181,15 +190,10 @@ def _belongs(document: dict[str, Json]) -> bool:
     return "lmms_eval_version" not in document and ("lm_eval_version" in document or "configs" in document)
 
 
-def _files_by_task(run: FoundRun) -> dict[str, PurePosixPath]:
-    named = ((_SAMPLES.fullmatch(path.name), path) for path in run.samples)
-    return {as_json(match["task"]): path for match, path in named if match}
-
-
 def _documents_saved(run: FoundRun) -> dict[str, list[int]]:
     """List the numbers of the documents whose samples were saved, for each task that has any."""
     found: dict[str, list[int]] = {}
-    for task, path in _files_by_task(run).items():
+    for task, path in by_task(run.samples, _SAMPLES).items():
         read = lines(run.root / path, "", key="doc_id", heads=True)
         numbers = {line.value["doc_id"] for line in read if isinstance(line, Line)}
         if numbers and all(type(number) is int for number in numbers):

@@ -13,19 +13,19 @@ import re
 import zoneinfo
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from reprokit import clock
 from reprokit.bundle.finding import Finding
 from reprokit.bundle.record import Output
 from reprokit.bundle.sample import Sample
-from reprokit.bundle.values import Json, Unknown, as_json
+from reprokit.bundle.values import Json, Unknown
 from reprokit.harnesses import command_line
 from reprokit.harnesses.command_lines import dropping
 from reprokit.harnesses.command_lines import lmms_eval as own_command_line
 from reprokit.harnesses.command_lines import lmms_eval_rebuilt as rebuilding
 from reprokit.harnesses.evaluation_reading import Dialect, is_results, model_folder, read_evaluation
-from reprokit.harnesses.found_files import by_stamp, is_regular, listings, relative, root_above, where
+from reprokit.harnesses.found_files import by_stamp, by_task, is_regular, listings, relative, root_above, where
 from reprokit.harnesses.interface import FoundRun, Local, Pinned, Reading, Rebuilt, SampleId, Subset
 from reprokit.harnesses.lmms_eval_sample import metric_names, sample_of
 from reprokit.harnesses.loose_json import lines, load
@@ -51,7 +51,7 @@ class LmmsEval:
     def outputs(self, argv: Sequence[str]) -> list[Output]:
         """Return the place of `--output_path`, the last one given; one in a `--config` file is not seen."""
         start = command_line.start_of(argv, _NAMES)
-        place = None if start is None else command_line.output_place(argv, start, flag="--output_path")
+        place = None if start is None else command_line.output_place(argv, start)
         if place is None and start is not None:
             place = own_command_line.hub_output(argv, start)
         return [place] if place else []
@@ -75,7 +75,7 @@ class LmmsEval:
 
     def read(self, run: FoundRun) -> Reading:
         """See `read_evaluation`."""
-        return read_evaluation(run, _files_by_task(run), _DIALECT)
+        return read_evaluation(run, by_task(run.samples, _SAMPLES), _DIALECT)
 
     def samples(self, run: FoundRun, task: str) -> Iterator[Sample | Finding]:
         """Stream the records, one for each document; see `lmms_eval_sample` for what becomes of each member.
@@ -83,7 +83,7 @@ class LmmsEval:
         A document that stands there twice was appended by a second run, or saved under another filter, which the
         records do not name: it gets the next epoch, and a finding at the end tells of it.
         """
-        path = _files_by_task(run).get(task)
+        path = by_task(run.samples, _SAMPLES).get(task)
         if path is None:
             return
         document = load(run.root / run.results, "")[0] if run.results else None
@@ -146,11 +146,6 @@ def _run(folder: Path, stamp: str, members: list[str]) -> FoundRun | None:
 
 def _belongs(document: dict[str, Json]) -> bool:
     return "lmms_eval_version" in document or "configs" in document
-
-
-def _files_by_task(run: FoundRun) -> dict[str, PurePosixPath]:
-    named = ((_SAMPLES.fullmatch(path.name), path) for path in run.samples)
-    return {as_json(match["task"]): path for match, path in named if match}
 
 
 def _version(document: dict[str, Json]) -> str | None:

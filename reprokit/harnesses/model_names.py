@@ -6,16 +6,10 @@ import re
 from collections.abc import Sequence
 
 from reprokit.bundle.record import SubjectPart
-from reprokit.bundle.values import Json, Unknown
+from reprokit.bundle.values import Json, Unknown, full_commit
 
 _NOTED = ("model", "model_args", "model_backend", "model_revision", "model_dtype", "model_num_parameters")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SNAPSHOT = re.compile(r"models--(?P<name>[^/\\]+)[/\\]snapshots[/\\](?P<commit>[0-9a-f]{40})")
-
-
-def full_commit(value: Json) -> str | None:
-    """Return a value when it is a full commit, and nothing that moves: 40 hexadecimal digits."""
-    return value if isinstance(value, str) and _COMMIT.fullmatch(value) else None
 
 
 def arguments(written: Json) -> dict[str, Json]:

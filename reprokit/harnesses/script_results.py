@@ -29,10 +29,9 @@ from reprokit import clock
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import SubjectPart
 from reprokit.bundle.results import Metric
-from reprokit.bundle.values import Json, Unknown, as_json
+from reprokit.bundle.values import Json, Unknown, as_json, full_commit
 from reprokit.harnesses.loose_json import DamagedError, decode
 from reprokit.harnesses.metric_table import About, is_count, is_table, task_metrics
-from reprokit.harnesses.model_names import full_commit
 
 ABOUT_THE_RUN = ("model", "datasets", "started", "n")
 _NAMELESS = frozenset({"results", "metrics", "scores"})

@@ -11,9 +11,8 @@ from reprokit.bundle.canonical import line
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import SubjectPart
 from reprokit.bundle.results import Metric, Task
-from reprokit.bundle.values import Json, Unknown
+from reprokit.bundle.values import Json, Unknown, full_commit
 from reprokit.harnesses.metric_table import About, is_count, is_table, task_metrics
-from reprokit.harnesses.model_names import full_commit
 
 INTO_RECORDS = frozenset({"results", "groups", "group_subtasks", "configs", "samples"})
 """Top-level members that become metrics, tasks and groups; all the others are the harness's claims."""

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reprokit.bundle.values import Json
+from reprokit.probes.text_file import read_text
 
 PATIENCE = 5.0
 """Seconds the driver's program is given to list the GPUs."""
@@ -59,7 +60,7 @@ def container(environ: Mapping[str, str], root: Path = ROOT) -> dict[str, str] |
     facts: dict[str, str] = {}
     if (root / ".dockerenv").exists():
         facts["engine"] = "docker"
-    podman = _text(root / "run/.containerenv")
+    podman = read_text(root / "run/.containerenv")
     if podman is not None:
         facts |= {"engine": "podman", **dict(re.findall(r'^(engine|image|imageid)="(.*)"$', podman, re.MULTILINE))}
     for name in IMAGE_VARIABLES:
@@ -68,7 +69,7 @@ def container(environ: Mapping[str, str], root: Path = ROOT) -> dict[str, str] |
             facts[name] = environ[name].encode("utf-8", errors="backslashreplace").decode("utf-8")
     if environ.get("KUBERNETES_SERVICE_HOST"):
         facts["orchestrator"] = "kubernetes"
-    identity = _CONTAINER.search(_text(root / "proc/self/cgroup") or "")
+    identity = _CONTAINER.search(read_text(root / "proc/self/cgroup") or "")
     if identity:
         facts["id"] = identity[1]
     return facts or None
@@ -81,7 +82,7 @@ def _usable_cores() -> int | None:
 def _memory_limit(root: Path) -> int | None:
     """Read the limit that a container or a scheduler sets, in bytes; `None` when there is none."""
     for file in ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        written = (_text(root / file) or "").strip()
+        written = (read_text(root / file) or "").strip()
         if written.isdecimal() and int(written) < _UNLIMITED:
             return int(written)
     return None
@@ -119,12 +120,5 @@ def _gpu(row: list[str]) -> dict[str, Json]:
 
 
 def _first(pattern: str, file: Path) -> str | None:
-    found = re.search(pattern, _text(file) or "", re.MULTILINE)
+    found = re.search(pattern, read_text(file) or "", re.MULTILINE)
     return found[1].strip() if found else None
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None

@@ -23,6 +23,7 @@ from reprokit.bundle import canonical
 from reprokit.bundle.environment import Environment, Package
 from reprokit.bundle.values import Json, Unknown
 from reprokit.probes.interpreter import readable
+from reprokit.probes.text_file import read_text
 
 SYSTEM = ("/usr/lib/", "/usr/lib64/")
 """Where an operating system keeps its own Python packages; what people install goes elsewhere."""
@@ -99,7 +100,7 @@ def _metadata_folders(folder: Path) -> Iterator[Path]:
 
 def _package(metadata: Path) -> Package:
     named = _by_name(metadata.parent.name if metadata.name == _EGG else metadata.name)
-    text = _text(metadata) or _text(metadata / "METADATA") or _text(metadata / "PKG-INFO") or ""
+    text = read_text(metadata) or read_text(metadata / "METADATA") or read_text(metadata / "PKG-INFO") or ""
     headers = HeaderParser().parsestr(text.partition("\n\n")[0])
     direct_url = _direct_url(metadata)
     editable = _is_editable(direct_url) or _is_in_checkout(metadata)
@@ -119,16 +120,9 @@ def _by_name(folder: str) -> Package:
     return Package(name=name, version=version.partition("-py")[0])
 
 
-def _text(file: Path) -> str | None:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-
-
 def record_digest(metadata: Path) -> str | None:
     """Digest what a distribution's RECORD says of its files, by the rule that `Package.record_digest` states."""
-    text = _text(metadata / "RECORD")
+    text = read_text(metadata / "RECORD")
     if text is None:
         return None
     try:
@@ -150,8 +144,8 @@ def _is_content(written: str, metadata: str) -> bool:
 
 
 def _direct_url(metadata: Path) -> Json:
-    text = _text(metadata / "direct_url.json")
-    if text is None or (_text(metadata / "INSTALLER") or "").strip() == "conda":
+    text = read_text(metadata / "direct_url.json")
+    if text is None or (read_text(metadata / "INSTALLER") or "").strip() == "conda":
         return None  # conda leaves a path of the machine that built the package, which is no origin
     try:
         origin = readable(canonical.decode_loosely(text))
@@ -219,10 +213,11 @@ def _not_pinned(package: Package) -> str | None:
         case {}:
             return "is from elsewhere: see environment.json"
         case _:
-            return None if _is_version(package.version) else "has no version that could be pinned"
+            return None if is_version(package.version) else "has no version that could be pinned"
 
 
-def _is_version(text: str) -> bool:
+def is_version(text: str) -> bool:
+    """Tell whether it is a version that can be pinned."""
     try:
         Version(text)
     except InvalidVersion:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from reprokit import git
+from reprokit import git, git_address
 from reprokit.git import GitError, GitMissingError, GitTimeoutError
 from reprokit.sources.rebuilding import has, run
 
@@ -74,7 +74,7 @@ def bring(repository: Path, commit: str, stores: Iterable[Path], *, whole: bool 
 
 
 def _copy(repository: Path, commit: str, store: Path, *, whole: bool) -> bool:
-    theirs = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(store)}
+    theirs = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": git_address.object_directory(store)}
     # What a partial clone lacks was not read by the run, and need not be in what changed.
     missing = "error" if whole else "allow-any"
     listing = ["rev-list", "--objects", "--no-object-names", "--no-walk", f"--missing={missing}"]
@@ -87,8 +87,3 @@ def _copy(repository: Path, commit: str, store: Path, *, whole: bool) -> bool:
             raise
         return False
     return has(repository, commit)
-
-
-def _quoted(path: Path) -> str:
-    # A list of object directories is split at colons, unless an element is quoted.
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -16,10 +16,10 @@ import zstandard
 from reprokit import git
 from reprokit.bundle import compression
 from reprokit.bundle.source import Source
+from reprokit.bundle.values import OBJECT_NAME
 from reprokit.errors import FixityError, InputMissingError, InvalidRecordError
 from reprokit.git import GitError
 
-_OBJECT_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA256_DIGITS = 64
 _SHORT = 12
 _LONGEST_HEADER_LINE = 4096
@@ -41,7 +41,7 @@ def refuse_malformed(source: Source) -> None:
         InvalidRecordError: its commit or tree is none.
     """
     for what, name in (("commit", source.commit), ("tree", source.tree)):
-        if name is not None and not _OBJECT_NAME.fullmatch(name):
+        if name is not None and not OBJECT_NAME.fullmatch(name):
             raise InvalidRecordError(f"the source `{source.name}` names a {what} that is none: `{name}`")
 
 

@@ -95,20 +95,20 @@ def unwatched(_: Progress) -> None:
     """Watch nothing."""
 
 
-class DamageError(FixityError):
-    """What a remote holds, or what came from it, is not what was captured; `findings` name it all."""
+class _FoundError(ReprokitError):
+    """Something that `findings` name in full."""
 
     def __init__(self, message: str, *, hint: str, findings: Sequence[Finding]) -> None:
         super().__init__(message, hint=hint)
         self.findings = tuple(findings)
 
 
-class RecordsError(InvalidRecordError):
-    """Every byte of what came is what was sealed, but its records cannot be accepted; `findings` name what is wrong."""
+class DamageError(_FoundError, FixityError):
+    """What a remote holds, or what came from it, is not what was captured."""
 
-    def __init__(self, message: str, *, hint: str, findings: Sequence[Finding]) -> None:
-        super().__init__(message, hint=hint)
-        self.findings = tuple(findings)
+
+class RecordsError(_FoundError, InvalidRecordError):
+    """Every byte of what came is what was sealed, but its records cannot be accepted."""
 
 
 def damage(findings: Sequence[Finding], *, remote: str, hint: str) -> DamageError:

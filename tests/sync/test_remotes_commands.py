@@ -111,7 +111,7 @@ def test_what_is_not_installed_is_named_with_the_line_that_installs_it(reprokit,
     done = reprokit("push", "latest", check=21, PYTHONPATH=path)
 
     assert "DVC, which is not installed" in done.stderr
-    assert "uv tool install 'reprokit-eval[dvc]' --with 'dvc[s3]'" in done.stderr
+    assert "uv tool install '.[dvc]' --with 'dvc[s3]'" in done.stderr
 
 
 @pytest.mark.parametrize("module", ["dvc_ssh", "sshfs"])

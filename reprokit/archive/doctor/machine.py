@@ -16,6 +16,7 @@ import reprokit
 from reprokit import git
 from reprokit.archive.doctor.checking import Check, fail, ok, warn
 from reprokit.errors import ReprokitError
+from reprokit.package_indexes import how_to_install
 
 _NAME = "reprokit"
 _DISTRIBUTION = "reprokit-eval"
@@ -46,7 +47,7 @@ def _namesakes() -> Iterator[Check]:
         yield fail(
             "namesake",
             f"the package `{name}`, which is none of ours, brings a `{_NAME}` to this environment",
-            f"install ours apart from it: `uv tool install {_DISTRIBUTION}`",
+            "install ours apart from it: `uv tool install .` in its checkout",
         )
 
 
@@ -61,7 +62,7 @@ def _namesake_on_path(environment: Mapping[str, str]) -> Iterator[Check]:
         yield fail(
             "namesake",
             f"`{program}`, which PATH leads to first, belongs to another project of that name",
-            f"put the folder of ours first: `uv tool install {_DISTRIBUTION}`, `uv tool update-shell`",
+            "put the folder of ours first: `uv tool install .` in its checkout, `uv tool update-shell`",
         )
 
 
@@ -109,7 +110,7 @@ def _dvc() -> Check:
         return warn(
             "dvc",
             "no `dvc` beside reprokit: `push` and `pull` reach remotes in folders only",
-            f"`uv tool install '{_DISTRIBUTION}[dvc]'`",
+            how_to_install("dvc"),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from reprokit.bundle.finding import Finding, finding
 from reprokit.errors import ReprokitError
 
 _DIRECTORY = ".dir"
-_OBJECT = re.compile(rb"\b([0-9a-f]{32}(?:\.dir)?)\b")
 
 
 @dataclass(kw_only=True)
@@ -86,7 +84,7 @@ def _of_run_cache(store: Cache, found: Needed) -> set[str]:
     objects: set[str] = set()
     for file in _files(store.directory.parent.parent / "runs"):
         try:
-            objects |= {match.decode() for match in _OBJECT.findall(small_file.read(file))}
+            objects |= {match.decode() for match in garbage_pointers.OBJECT.findall(small_file.read(file))}
         except OSError as error:
             found.findings.append(finding("E117", file.name, error.strerror or str(error)))
     return objects

@@ -21,7 +21,7 @@ from reprokit.bundle.finding import Finding, finding
 _POINTER = ".dvc"
 _LOCK = "dvc.lock"
 _SPECIFIED = ("*.dvc", _LOCK, f"**/{_LOCK}")
-_OBJECT = re.compile(rb"\b([0-9a-f]{32}(?:\.dir)?)\b")
+OBJECT = re.compile(rb"\b([0-9a-f]{32}(?:\.dir)?)\b")
 _PLAIN = {"100644", "100755"}
 
 
@@ -190,7 +190,7 @@ def _understand(path: str, data: bytes, found: Named) -> None:
         elif pointer not in found.pointers.setdefault(bundle_id, []):
             found.pointers[bundle_id].append(pointer)
         return
-    objects = {match.decode() for match in _OBJECT.findall(data)}
+    objects = {match.decode() for match in OBJECT.findall(data)}
     if not objects and path.endswith(_POINTER):
         found.findings.append(finding("E117", path, "it names no object"))
     found.objects |= objects

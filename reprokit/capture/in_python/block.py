@@ -159,7 +159,7 @@ class Run:
             TypeError: with `strict`, a value has no JSON form; nothing was written of the sample.
             OSError: with `strict`, it cannot be written.
         """
-        with self._apart_from_the_block(lost=1):
+        with self._apart_from_the_block():
             block = self._writable()
             if block is None:
                 return
@@ -205,7 +205,7 @@ class Run:
             TypeError: with `strict`, the value has no JSON form.
             OSError: with `strict`, it cannot be written.
         """
-        with self._apart_from_the_block(lost=1):
+        with self._apart_from_the_block():
             block = self._writable()
             if block is None:
                 return
@@ -232,7 +232,7 @@ class Run:
             TypeError: with `strict`, a value has no JSON form.
             OSError: with `strict`, it cannot be written.
         """
-        with self._apart_from_the_block(lost=1):
+        with self._apart_from_the_block():
             block = self._writable()
             if block is not None:
                 about = {key: value for key, value in (("model", model), ("datasets", dataset)) if value is not None}
@@ -244,7 +244,7 @@ class Run:
         Raises:
             UsageError: with `strict`, the block is over, or another process opened it.
         """
-        with self._apart_from_the_block(lost=1):
+        with self._apart_from_the_block():
             block = self._writable()
             if block is not None:
                 block.spool.want(block.request.directory / Path(path))
@@ -311,13 +311,13 @@ class Run:
         return block
 
     @contextlib.contextmanager
-    def _apart_from_the_block(self, *, lost: int) -> Iterator[None]:
+    def _apart_from_the_block(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:
             if self._strict:
                 raise
-            self._lost += lost
+            self._lost += 1
             self._unrecorded.append(_told(error))
             self._warn(f"not recorded: {_told(error)}")
 

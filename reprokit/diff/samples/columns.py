@@ -11,8 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from reprokit.bundle.values import Score
-from reprokit.consistency.moments import number
+from reprokit.bundle.values import Score, as_number
 from reprokit.diff.difference import ORIGINS, Origin
 from reprokit.diff.samples.clusters import NO_GROUP, Labels, as_label, chosen_clusters, shared
 from reprokit.diff.samples.fingerprint import Reduced
@@ -32,7 +31,7 @@ def as_mark(score: Score | None) -> float:
     """Write a score as a number; `nan` when it is none."""
     if type(score) is float and score - score == 0.0:
         return score
-    value = number(score)
+    value = as_number(score)
     return _NOT_SCORED if value is None else value
 
 

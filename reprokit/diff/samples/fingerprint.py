@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Raw, Struct
 
 from reprokit.bundle import canonical
-from reprokit.bundle.values import NotScored, Score, not_finite
+from reprokit.bundle.values import Score, not_finite
 from reprokit.diff.difference import Origin, Stage
 from reprokit.diff.samples.keys import Key
 from reprokit.diff.samples.scanning import NONE_SAID, NULL, Scanned
@@ -155,11 +155,6 @@ def same_score(one: Score, other: Score) -> bool:
 def plain(score: Score) -> Score:
     """Give a score that can be compared: a float that is no number becomes the reason it is none."""
     return not_finite(score) if isinstance(score, float) and not math.isfinite(score) else score
-
-
-def is_number(score: Score) -> bool:
-    """Tell whether a score is a number that can be subtracted."""
-    return not isinstance(plain(score), NotScored)
 
 
 def _same_piece(one: Piece, other: Piece) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reprokit.bundle.results import Results
+from reprokit.bundle.values import as_number
 from reprokit.consistency.groups import leaves
-from reprokit.consistency.moments import agree, number
+from reprokit.consistency.moments import agree
 from reprokit.diff.difference import Asked, Mark, ScoreRow
 from reprokit.diff.scores.margins import margin_of
 from reprokit.diff.scores.told import Scaled
@@ -43,9 +44,9 @@ def _mean(values: list[float], weights: list[float]) -> float:
 
 def _explains(mark: Mark | None, members: list[Part], weights: list[float], *, in_a: bool) -> bool:
     marks = [row.a if in_a else row.b for row, _ in members]
-    values = [number(each.value) if each is not None else None for each in marks]
+    values = [as_number(each.value) if each is not None else None for each in marks]
     numbers = [value for value in values if value is not None]
-    value = None if mark is None else number(mark.value)
+    value = None if mark is None else as_number(mark.value)
     if value is None or len(numbers) != len(members):
         return False
     return agree(value, _mean(numbers, weights), max(abs(each) for each in numbers))

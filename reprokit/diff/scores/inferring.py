@@ -9,9 +9,8 @@ import numpy as np
 from msgspec.structs import replace
 
 from reprokit.bundle.results import Results
-from reprokit.bundle.values import Score
+from reprokit.bundle.values import Score, as_number
 from reprokit.consistency.groups import leaves
-from reprokit.consistency.moments import number
 from reprokit.diff.difference import Asked, Mark, ScoreRow, TaskComparability
 from reprokit.diff.samples.columns import Columns, is_computable
 from reprokit.diff.samples.comparing import ComparedSamples
@@ -80,7 +79,7 @@ def _paired(row: ScoreRow, columns: Columns, factor: float, asked: Asked) -> Sca
 
 
 def _measured(mark: Mark) -> Measured:
-    return Measured(value=number(mark.value) or 0.0, stderr=number(mark.stderr), n=mark.n)
+    return Measured(value=as_number(mark.value) or 0.0, stderr=as_number(mark.stderr), n=mark.n)
 
 
 def _unpaired(row: ScoreRow, a: Mark, b: Mark, asked: Asked) -> Scaled | Untested:
@@ -128,7 +127,7 @@ def scale(row: ScoreRow, columns: Columns) -> float | None:
         (row.a.value if row.a else None, mean(marks.a, marks.only_a)),
         (row.b.value if row.b else None, mean(marks.b, marks.only_b)),
     ]
-    fitting = [scales_of(number(value), computed) for value, computed in values]
+    fitting = [scales_of(as_number(value), computed) for value, computed in values]
     return min(set.intersection(*fitting), default=None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reprokit.consistency.moments import number
+from reprokit.bundle.values import as_number
 from reprokit.diff.difference import Asked, Mark, ScoreRow
 from reprokit.errors import UsageError
 
@@ -15,7 +15,7 @@ def margin_of(metric: str, asked: Asked) -> float | None:
 
 
 def _is_share(mark: Mark | None) -> bool:
-    value = None if mark is None else number(mark.value)
+    value = None if mark is None else as_number(mark.value)
     return value is not None and 0 <= value <= 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reprokit.consistency.moments import number
+from reprokit.bundle.values import as_number
 from reprokit.diff.difference import Asked, Outcome, ScoreRow
 from reprokit.diff.statistics.interval import alpha_of
 
@@ -63,10 +63,10 @@ def regressions(rows: Sequence[ScoreRow]) -> list[ScoreRow]:
 
 
 def _is_gone(row: ScoreRow) -> bool:
-    before, after = (None if mark is None else number(mark.value) for mark in (row.a, row.b))
+    before, after = (None if mark is None else as_number(mark.value) for mark in (row.a, row.b))
     return before is not None and after is None
 
 
 def _got_worse(row: ScoreRow) -> bool:
-    newly_scored = row.a is not None and number(row.a.value) is None
+    newly_scored = row.a is not None and as_number(row.a.value) is None
     return row.outcome == "different" and is_worse(row) is not False and not newly_scored

@@ -1,1 +1,1 @@
-"""What was set up: every fact of two runs but their results, weighed against each other."""
+"""What was set up: the facts of two runs, what a change of one can do, and which changes tell of one cause."""

@@ -19,8 +19,8 @@ from reprokit.diff.setup import noise
 from reprokit.diff.setup.effects import changed_inside, option
 from reprokit.diff.setup.facts import Weighed, combine
 from reprokit.diff.setup.keyed_values import CONTAINERS
+from reprokit.harnesses.command_lines.lm_eval_rebuilt import SEEDS
 
-_SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "none": None, "null": None}
 
@@ -144,7 +144,7 @@ def _inside(name: str, change: Change) -> Iterator[tuple[str, Pair]]:
         one, other = _seeds(change.before), _seeds(change.after)
         if one is not None and other is not None:
             yield name, _pair(one, other)
-            yield from ((key, _pair(*values)) for key, *values in zip(_SEEDS, one, other, strict=True))
+            yield from ((key, _pair(*values)) for key, *values in zip(SEEDS, one, other, strict=True))
     elif change.kind != "changed" and True in {change.before is True, change.after is True}:
         # A switch that is not there is off.
         yield name, _pair(change.before is True, change.after is True)
@@ -153,7 +153,7 @@ def _inside(name: str, change: Change) -> Iterator[tuple[str, Pair]]:
 def _seeds(value: Json) -> list[Json] | None:
     """Read `--seed` as both harnesses do: one for all four, or four of them; not given, it depends on the version."""
     parts = value.split(",") if isinstance(value, str) else []
-    return parts * 4 if len(parts) == 1 else parts if len(parts) == len(_SEEDS) else None
+    return parts * 4 if len(parts) == 1 else parts if len(parts) == len(SEEDS) else None
 
 
 def _rule_of(change: Change, told: Mapping[Place, set[Pair]], kinds: Mapping[Place, Kind]) -> str | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from reprokit.bundle.values import Score
-from reprokit.consistency.moments import number
+from reprokit.bundle.values import Score, as_number
 from reprokit.diff.difference import Inference, Origin, ScoreRow, Status, Waterfall
 from reprokit.diff.scores.outcome import is_worse
 
@@ -34,7 +33,7 @@ def count(amount: int, word: str) -> str:
 
 
 def _is_share(score: Score | None) -> bool:
-    value = number(score)
+    value = as_number(score)
     return value is not None and 0 <= value <= 1
 
 

@@ -28,7 +28,7 @@ _OWN_MODELS = frozenset({
     "sglang", "sglang-generate", "steered", "textsynth", "trtllm", "vllm", "vllm-vlm", "watsonx_llm", "winml",
 })
 # fmt: on
-_SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 _USUAL_SEEDS = ("0", "1234", "1234", "1234")
 _USUAL_DEVICE = "cuda:0"
 _BOOTSTRAPS = 100_000
@@ -126,9 +126,9 @@ def _of_model(config: dict[str, Json]) -> Iterator[str]:
     if isinstance(device, str) and device not in {"", _USUAL_DEVICE}:
         yield from words("device", device)
     yield from _table("gen_kwargs", config.get("gen_kwargs"))
-    seeds = [str(config[name]) for name in _SEEDS if name in config and isinstance(config[name], int | None)]
-    if len(seeds) >= len(_SEEDS) - 1 and tuple(seeds) != _USUAL_SEEDS[: len(seeds)]:
-        alike = len(set(seeds)) == 1 and len(seeds) == len(_SEEDS)
+    seeds = [str(config[name]) for name in SEEDS if name in config and isinstance(config[name], int | None)]
+    if len(seeds) >= len(SEEDS) - 1 and tuple(seeds) != _USUAL_SEEDS[: len(seeds)]:
+        alike = len(set(seeds)) == 1 and len(seeds) == len(SEEDS)
         yield from words("seed", seeds[0] if alike else ",".join(seeds))
 
 

@@ -11,9 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reprokit.bundle.values import Json
+from reprokit.bundle.values import Json, full_commit
 from reprokit.harnesses.command_lines.options import Value
-from reprokit.harnesses.model_names import full_commit
 
 _OPEN, _CLOSED, _QUOTES = "[({", "])}", "\"'"
 _PLAIN = re.compile(r"[^\s,\[\](){}\"'\0]+")

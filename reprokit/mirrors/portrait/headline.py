@@ -8,11 +8,11 @@ nothing.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reprokit.bundle.results import Metric
+from reprokit.bundle.values import as_number
 
 QUOTED = ("acc", "accuracy", "exact_match", "score", "acc_norm", "f1", "pass@1", "bleu", "rouge1", "word_perplexity")
 _NO_SCORES = frozenset({"bypass"})
@@ -41,26 +41,15 @@ def headlines(metrics: Iterable[Metric]) -> list[Headline]:
     return [each for each in chosen if each is not None]
 
 
-def number(score: object) -> float | None:
-    """Give a score as a float, 1 for true; `None` when it is none, or too large for one."""
-    if not isinstance(score, bool | int | float):
-        return None
-    try:
-        value = float(score)
-    except OverflowError:
-        return None
-    return value if math.isfinite(value) else None
-
-
 def _quoted(metrics: Sequence[Metric]) -> Metric | None:
-    scored = [each for each in metrics if number(each.value) is not None and each.metric not in _NO_SCORES]
+    scored = [each for each in metrics if as_number(each.value) is not None and each.metric not in _NO_SCORES]
     directed = [each for each in scored if each.higher_is_better is not None]
     famous = sorted((each for each in scored if each.metric in QUOTED), key=lambda each: QUOTED.index(each.metric))
     return next(iter(directed or famous or scored), None)
 
 
 def _headline(metric: Metric | None) -> Headline | None:
-    value = None if metric is None else number(metric.value)
+    value = None if metric is None else as_number(metric.value)
     if metric is None or value is None:
         return None
     return Headline(
@@ -68,7 +57,7 @@ def _headline(metric: Metric | None) -> Headline | None:
         metric=metric.metric,
         filter=metric.filter,
         value=value,
-        stderr=number(metric.stderr),
+        stderr=as_number(metric.stderr),
         n=metric.n,
         higher_is_better=metric.higher_is_better,
         group=metric.group,

@@ -15,10 +15,9 @@ from pathlib import PurePosixPath
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.results import Results, Task
 from reprokit.bundle.sample import Medium, Sample
-from reprokit.bundle.values import NotScored, Score, Unknown
+from reprokit.bundle.values import NotScored, Score, Unknown, as_number
 from reprokit.mirrors.portrait import texts
 from reprokit.mirrors.portrait.brevity import cut
-from reprokit.mirrors.portrait.headline import number
 from reprokit.mirrors.portrait.keys import distinct, file_part, short_name
 from reprokit.mirrors.portrait.plain import text
 from reprokit.mirrors.portrait.table import Cell, Picture, Table, of_one_type
@@ -153,7 +152,7 @@ def _mark_column(name: str) -> str:
 
 
 def _number(mark: Score) -> Cell:
-    return None if isinstance(mark, NotScored) or number(mark) is None else mark
+    return None if isinstance(mark, NotScored) or as_number(mark) is None else mark
 
 
 def _media(media: list[Medium], pictures: dict[str, Picture]) -> dict[str, Cell]:

@@ -14,7 +14,6 @@ _NOT_IN_PROJECT = "/\\#?%:"
 _NOT_IN_ALIAS = "/:"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHOWN = 60
-ALIAS_OF_VERSION = re.compile(r"v\d+")
 
 
 def _refuse(what: str, name: str, why: str) -> UsageError:

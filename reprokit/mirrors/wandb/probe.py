@@ -20,14 +20,15 @@ from reprokit import clock
 from reprokit.errors import InputMissingError, RemoteError, ReprokitError
 from reprokit.mirrors.interface import AwayError, Destination, Environment
 from reprokit.mirrors.wandb import key, web
+from reprokit.package_indexes import how_to_install
 
 PATIENCE = 4.0
 """Seconds for all of it, however slowly a server answers."""
 OLDEST = Version("0.30")
 """Older versions of W&B's client delete files of the user's, and lose artifacts without a word."""
+INSTALL = f"{how_to_install('wandb')}, or `pip install 'wandb>={OLDEST}'` where reprokit is"
 _QUESTION = {"query": "query Viewer { viewer { id username entity } }", "variables": {}, "operationName": "Viewer"}
 _LARGEST = 1 << 20
-_INSTALL = "`uv tool install 'reprokit-eval[wandb]'`, or `pip install 'wandb>=0.30'` where reprokit is"
 _OVERLOADED = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 _LONGEST_WAIT = timedelta(days=1)
 
@@ -91,11 +92,11 @@ def require_client() -> None:
         found = metadata.version("wandb")
         recent = Version(found).release >= OLDEST.release
     except metadata.PackageNotFoundError:
-        raise InputMissingError("W&B's client is not installed beside reprokit", hint=_INSTALL) from None
+        raise InputMissingError("W&B's client is not installed beside reprokit", hint=INSTALL) from None
     except InvalidVersion:
         return  # somebody's own build
     if not recent:
-        raise InputMissingError(f"W&B's client here is {found}, and {OLDEST} or later is needed", hint=_INSTALL)
+        raise InputMissingError(f"W&B's client here is {found}, and {OLDEST} or later is needed", hint=INSTALL)
 
 
 def _judge(answer: bytes, to: Destination) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
+from reprokit import talk
 from reprokit.mirrors.interface import Copy, Exported, Receipt
 from reprokit.mirrors.wandb.settings import Options
 
@@ -66,13 +66,14 @@ class Look(Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Fetch(Struct, frozen=True, kw_only=True, tag=True):
-    """Bring the files of a version into an empty folder."""
+    """Bring the files of a version into an empty folder; see `Room` for what `piecemeal` means."""
 
     reference: str
     address: str
     options: Options
     folder: str
     seconds: float
+    piecemeal: bool
 
 
 class Doing(Struct, frozen=True, kw_only=True, tag=True):
@@ -113,29 +114,5 @@ Request: TypeAlias = Push | Export | Look | Fetch
 Outcome: TypeAlias = Pushed | Written | Found
 Answer: TypeAlias = Doing | Outcome | Failed
 
-_encoder = msgspec.json.Encoder()
-_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
-
-
-def encode(message: Request | Answer) -> bytes:
-    """Write a message as a line."""
-    return _encoder.encode(message) + b"\n"
-
-
-def request(line: bytes) -> Request:
-    """Read what is asked.
-
-    Raises:
-        msgspec.DecodeError: it is nothing of the kind.
-    """
-    return _requests.decode(line)
-
-
-def answer(line: bytes) -> Answer:
-    """Read what is answered.
-
-    Raises:
-        msgspec.DecodeError: it is nothing of the kind.
-    """
-    return _answers.decode(line)
+_lines: talk.Lines[Request, Answer] = talk.Lines(Request, Answer)
+encode, request, answer = _lines.encode, _lines.request, _lines.answer

@@ -23,6 +23,7 @@ import msgspec
 from reprokit.errors import FixityError, InputMissingError, NotFoundError, RemoteError, ReprokitError
 from reprokit.mirrors.interface import AwayError, Environment, Room, Step
 from reprokit.mirrors.wandb import isolated, marked_processes, memory, redaction, wire, worker_environment
+from reprokit.mirrors.wandb.probe import INSTALL
 from reprokit.mirrors.wandb.wire import Answer, Doing, Failed, Outcome, Request
 
 _PROGRAM = "reprokit.mirrors.wandb.client"
@@ -35,7 +36,6 @@ _SHOWN = 300
 _DYING = 5.0
 """Seconds that are waited for killed ones: on a file system that hangs, even that may not end them."""
 _NOT_WHOLE = ("ImportError:", "ModuleNotFoundError:")
-_INSTALL = "`uv tool install 'reprokit-eval[wandb]'`"
 _AGAIN = "try again later; what has arrived is not sent a second time"
 
 
@@ -182,7 +182,7 @@ def _ended(worker: _Worker, call: Call) -> ReprokitError:
         worker.process.wait(timeout=1.0)
     status = worker.process.returncode
     if not worker.answered and _last(worker).startswith(_NOT_WHOLE):
-        return InputMissingError(f"W&B's client cannot be started{_told(worker, call)}", hint=_INSTALL)
+        return InputMissingError(f"W&B's client cannot be started{_told(worker, call)}", hint=INSTALL)
     how = "" if status is None else f" (exit status {status})"
     return AwayError(
         f"W&B's client ended before its work was done{how}{_told(worker, call)}",
@@ -218,4 +218,4 @@ def _failure(failed: Failed, call: Call) -> ReprokitError:
         case "fixity":
             return FixityError(reason, hint=hint or "verify both with `reprokit validate`, and try again")
         case "client":
-            return InputMissingError(reason, hint=hint or _INSTALL)
+            return InputMissingError(reason, hint=hint or INSTALL)

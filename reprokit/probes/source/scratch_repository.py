@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reprokit import git
+from reprokit import git, git_address
 from reprokit.bundle.bag import open_regular
 from reprokit.git import GitError, NoRepositoryError
 
@@ -141,7 +141,7 @@ class ScratchRepository:
         for shared in checkout.git_directory.glob("sharedindex.*"):
             _copy(shared, at / shared.name)
         self._settings = [word for setting in _settings(checkout.root) for word in ("-c", setting)]
-        self._objects = _quoted(checkout.common_directory / "objects")
+        self._objects = git_address.object_directory(checkout.common_directory / "objects")
 
     def beside(self, name: str) -> ScratchRepository:
         """Make another one with the same objects, an index of its own and an empty working directory.
@@ -206,11 +206,6 @@ def _copy(source: Path, target: Path) -> None:
     except FileNotFoundError:
         return
     os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-def _quoted(path: Path) -> str:
-    # A list of object directories is split at colons, unless an element is quoted.
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _settings(root: Path) -> Iterator[str]:

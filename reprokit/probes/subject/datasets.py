@@ -12,10 +12,10 @@ from typing import Literal
 
 from reprokit.bundle.record import SubjectPart
 from reprokit.bundle.results import Results
-from reprokit.bundle.values import Json, Unknown
+from reprokit.bundle.values import Json, Unknown, full_commit
 from reprokit.probes.subject.asked import Asked, Named
 from reprokit.probes.subject.files import Listing, Role, all_files, elsewhere, joined, listing
-from reprokit.probes.subject.hub_cache import full_commit, is_hub_name, of_snapshot, repositories, snapshot
+from reprokit.probes.subject.hub_cache import is_hub_name, of_snapshot, repositories, snapshot
 from reprokit.probes.subject.parts import (
     Facts,
     Learnt,

@@ -22,6 +22,7 @@ import msgspec
 from reprokit import clock
 from reprokit.bundle.bag import open_regular
 from reprokit.bundle.record import SubjectFile
+from reprokit.bundle.values import SHA256
 from reprokit.probes.source.credential_files import REASON as HOLDS_CREDENTIALS
 from reprokit.probes.source.credential_files import may_hold_credentials
 from reprokit.probes.subject.clues import Limits
@@ -30,7 +31,6 @@ from reprokit.probes.subject.hub_cache import blob
 Role: TypeAlias = Literal["weights", "adapter", "tokenizer", "template", "configuration", "code", "data", "other"]
 
 _CHUNK = 1 << 20
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST_DEPTH = 8
 _MOST_ENTRIES = 100_000
 _ROLES: tuple[tuple[re.Pattern[str], Role], ...] = (
@@ -193,7 +193,7 @@ def _why(error: OSError | ValueError) -> str:
 
 
 def _digested(found: _Found, digester: Digester) -> SubjectFile:
-    if found.cached and _SHA256.fullmatch(found.file.name):
+    if found.cached and SHA256.fullmatch(found.file.name):
         digest = f"sha256:{found.file.name}"
         return SubjectFile(path=found.path, role="other", size=found.size, digest=digest, digest_from="cache name")
     read, reason = digester.digest(found.file, found.size, found.modified)

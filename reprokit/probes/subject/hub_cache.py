@@ -15,10 +15,10 @@ from string import Template
 from typing import Literal
 
 from reprokit.bundle.bag import open_regular
+from reprokit.bundle.values import full_commit
 
 Kind = Literal["models", "datasets"]
 
-COMMIT = re.compile(r"[0-9a-f]{40}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _OPENED = re.compile(
     r"(?P<cache>.*)/(?P<kind>models|datasets)--(?P<name>[^/]+)/snapshots/(?P<commit>[0-9a-f]{40})/(?P<file>.+)",
@@ -78,11 +78,6 @@ def of_snapshot(path: Path) -> Opened | None:
     return _parsed(f"{path}/.")
 
 
-def full_commit(value: object) -> str | None:
-    """Return a value when it is a full commit: 40 hexadecimal digits, which never move."""
-    return value if isinstance(value, str) and COMMIT.fullmatch(value) else None
-
-
 def is_hub_name(name: str) -> bool:
     """Tell whether a name may be one on the hub: `org/name` or `name`."""
     return _NAME.fullmatch(name) is not None and "--" not in name and ".." not in name
@@ -111,7 +106,8 @@ def reference(repository: Path, revision: str) -> str | None:
 
 def snapshot(found: Iterable[Path], commit: str) -> Path | None:
     """Find the folder of a commit among the folders of a model or a dataset."""
-    return next((each / "snapshots" / commit for each in found if _is_folder(each / "snapshots" / commit)), None)
+    folders = (each / "snapshots" / commit for each in found)
+    return next((each for each in folders if os.path.isdir(each)), None)  # noqa: PTH112 - it never raises
 
 
 def blob(link: Path) -> Path | None:
@@ -143,11 +139,4 @@ def _there(path: Path) -> bool:
     try:
         return os.path.lexists(path)
     except ValueError:
-        return False
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
         return False

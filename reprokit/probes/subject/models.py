@@ -10,10 +10,10 @@ from typing import Literal
 import msgspec
 
 from reprokit.bundle.record import SubjectPart, SubjectText
-from reprokit.bundle.values import Unknown
+from reprokit.bundle.values import Unknown, full_commit
 from reprokit.probes.subject.asked import Asked, Named
 from reprokit.probes.subject.files import all_files, listing, model_files, role_of
-from reprokit.probes.subject.hub_cache import Opened, full_commit, of_snapshot, repositories, snapshot
+from reprokit.probes.subject.hub_cache import Opened, of_snapshot, repositories, snapshot
 from reprokit.probes.subject.parts import Facts, Learnt, learnt, of_local, references, statements, unknown_because
 from reprokit.probes.subject.revision import Statement, weigh
 from reprokit.probes.subject.servers import Told

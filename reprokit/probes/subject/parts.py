@@ -11,10 +11,10 @@ import msgspec
 
 from reprokit.bundle.finding import Finding, finding
 from reprokit.bundle.record import SubjectFile, SubjectPart, SubjectText
-from reprokit.bundle.values import Unknown
+from reprokit.bundle.values import Unknown, full_commit
 from reprokit.probes.source.credential_files import REASON as HOLDS_CREDENTIALS
 from reprokit.probes.subject.files import Listing
-from reprokit.probes.subject.hub_cache import Kind, full_commit, reference, repositories
+from reprokit.probes.subject.hub_cache import Kind, reference, repositories
 from reprokit.probes.subject.revision import Statement, Weighed
 from reprokit.probes.subject.texts import template_contradiction
 from reprokit.probes.subject.world import World, changed

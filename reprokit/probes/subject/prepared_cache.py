@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit.bundle.bag import open_regular
-from reprokit.probes.subject.hub_cache import full_commit
+from reprokit.bundle.values import full_commit
 
 _MOST_FOLDERS = 10_000
 _MOST_BYTES = 4 << 20
@@ -24,7 +24,6 @@ _DOWNLOADED = re.compile(rb'"hf://datasets/(?P<name>[^@"\s]+)@(?P<commit>[0-9a-f
 class Prepared:
     """One prepared copy of a dataset: its folder, and the commit that it was made from, if that shows."""
 
-    cache: Path
     folder: Path
     commit: str | None
 
@@ -32,7 +31,7 @@ class Prepared:
 def prepared_copies(caches: Iterable[Path], name: str, configuration: str | None) -> list[Prepared]:
     """Find the prepared copies of a dataset, in one of its configurations or in all when `None`."""
     return [
-        Prepared(cache=cache, folder=folder, commit=full_commit(folder.name) or _commit_downloaded(folder, name))
+        Prepared(folder=folder, commit=full_commit(folder.name) or _commit_downloaded(folder, name))
         for cache in caches
         for dataset in _folders(cache)
         if _plain(dataset.name) == _plain(name.replace("/", "___"))

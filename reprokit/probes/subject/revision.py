@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from reprokit.bundle.values import Unknown
-from reprokit.probes.subject.hub_cache import full_commit
+from reprokit.bundle.values import Unknown, full_commit
 
 STRENGTH = ("cache read", "argv", "server", "cache refs", "prepared cache", "claim")
 """The sources, strongest first.

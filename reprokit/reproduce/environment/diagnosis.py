@@ -19,13 +19,12 @@ from packaging.version import InvalidVersion, Version
 
 from reprokit.child_process import Ended
 from reprokit.errors import InputMissingError
+from reprokit.package_indexes import ADDRESS, NO_ANSWER, PINNED
 from reprokit.reproduce.environment.uv import Uv, said
 from reprokit.rerun.requirements import Pin
 
 _ASK = ("pip", "compile", "--no-deps", "--no-annotate", "--no-header", "--no-python-downloads", "--no-sources")
 _ASKED_AT_ONCE = 4
-_NO_ANSWER = 2
-"""The status of uv when it could not ask, rather than had no solution."""
 
 _ONLY_SOURCE = "it has no wheel, only source that would have to be built"
 _REASONS = (
@@ -36,8 +35,6 @@ _REASONS = (
     (re.compile(r"no wheels with a matching"), "it has no wheel for this platform or Python"),
     (re.compile(r"Python version .* does not satisfy|requires-python", re.IGNORECASE), "it is not for this Python"),
 )
-_FOUND = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)", re.MULTILINE)
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 _LONGEST = 200
 
 Asked = TypeVar("Asked")
@@ -104,7 +101,7 @@ def _failing(inquiry: Inquiry, pins: Sequence[Pin], pool: ThreadPoolExecutor) ->
     while groups:
         answers = _in_turn(pool, lambda group: inquiry.ask([_plain(pin) for pin in group]), groups)
         refused = [(group, ended) for group, ended in zip(groups, answers, strict=True) if ended.status != 0]
-        if refused and all(ended.status == _NO_ANSWER for _, ended in refused) and len(refused) == len(groups):
+        if refused and all(ended.status == NO_ANSWER for _, ended in refused) and len(refused) == len(groups):
             _require_answer(inquiry, groups, refused[0][1])
         yield from ((group[0], _reason(ended)) for group, ended in refused if len(group) == 1)
         halves = [(group[: len(group) // 2], group[len(group) // 2 :]) for group, _ in refused if len(group) > 1]
@@ -114,7 +111,7 @@ def _failing(inquiry: Inquiry, pins: Sequence[Pin], pool: ThreadPoolExecutor) ->
 def _require_answer(inquiry: Inquiry, groups: Sequence[Sequence[Pin]], ended: Ended) -> None:
     """Tell an index that is out of reach from one that fails for some package, by asking for two of them."""
     ends = {_plain(groups[0][0]), _plain(groups[-1][-1])}
-    if all(inquiry.ask([each]).status == _NO_ANSWER for each in sorted(ends)):
+    if all(inquiry.ask([each]).status == NO_ANSWER for each in sorted(ends)):
         raise InputMissingError(
             f"no package index answers: {_scrubbed(ended)}",
             hint="a bundle of `capture --with-wheels` needs none; `--env current` runs in the present environment",
@@ -132,7 +129,7 @@ def _reason(ended: Ended) -> str:
 
 def _scrubbed(ended: Ended) -> str:
     """Give what uv said without addresses: they may be a lab's own, and hold a password."""
-    return _ADDRESS.sub("…", said(ended).removeprefix("error: "))[:_LONGEST]
+    return ADDRESS.sub("…", said(ended).removeprefix("error: "))[:_LONGEST]
 
 
 def _nearest(inquiry: Inquiry, pin: Pin, reason: str) -> str | None:
@@ -158,7 +155,7 @@ def _nearest(inquiry: Inquiry, pin: Pin, reason: str) -> str | None:
 
 def _version(inquiry: Inquiry, requirement: str, *more: str) -> str | None:
     ended = inquiry.ask([requirement], *more)
-    match = _FOUND.search(ended.out.decode("utf-8", errors="replace")) if ended.status == 0 else None
+    match = PINNED.search(ended.out.decode("utf-8", errors="replace")) if ended.status == 0 else None
     try:
         return str(Version(match["version"])) if match else None
     except InvalidVersion:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,11 +16,10 @@ from io import BufferedReader, BufferedWriter
 from pathlib import Path
 
 from reprokit.bundle.bag import open_regular
+from reprokit.bundle.values import SHA256
 from reprokit.errors import InputMissingError
 from reprokit.reproduce.inputs.repositories import Repository, is_derived
 from reprokit.reproduce.inputs.whereabouts import snapshot_file
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def lay_out_snapshot(repository: Repository, commit: str, source: Path, hub: Path) -> Path:
@@ -50,7 +48,7 @@ def lay_out_snapshot(repository: Repository, commit: str, source: Path, hub: Pat
             file = snapshot_file(source, path)
             if file is None:
                 raise InputMissingError(f"`{path}` of `{repository.name}` is not there at `{commit}`")
-            named = f"sha256:{file.name}" if _SHA256.fullmatch(file.name) else None
+            named = f"sha256:{file.name}" if SHA256.fullmatch(file.name) else None
             digest = _take(file, folder / "blobs", recorded.get(path) or named)
             if digest is None:
                 raise InputMissingError(f"`{path}` of `{repository.name}` at `{commit}` is not what the run read")

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from reprokit.bundle.environment import Environment
 from reprokit.bundle.record import Record, SubjectFile, SubjectPart
-from reprokit.bundle.values import Json, Unknown
+from reprokit.bundle.values import OBJECT_NAME, Json, Unknown
 from reprokit.errors import InvalidRecordError
 from reprokit.probes.source.credential_files import REASON as HOLDS_CREDENTIALS
 from reprokit.probes.subject.hub_cache import Opened, is_hub_name, of_snapshot
@@ -28,7 +28,6 @@ Kind: TypeAlias = Literal["model", "dataset"]
 CACHE = "cache:"
 MAIN = "main"
 
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+/@=-]{0,249}")
 _SNAPSHOT = re.compile(r"cache:(?P<kind>model|dataset)s--(?P<name>[^/]+)/snapshots/(?P<commit>[0-9a-f]+)")
 _PREPARED = re.compile(r"cache:[^/]+/(?P<configuration>[^/]+)/(?P<version>[^/]+)/[^/]+")
@@ -119,7 +118,7 @@ def pins(found: Iterable[Repository]) -> dict[str, str]:
 
 def is_commit(revision: object) -> bool:
     """Tell a full commit from a branch, a tag and everything else."""
-    return isinstance(revision, str) and _COMMIT.fullmatch(revision) is not None
+    return isinstance(revision, str) and OBJECT_NAME.fullmatch(revision) is not None
 
 
 def is_local(part: SubjectPart) -> bool:

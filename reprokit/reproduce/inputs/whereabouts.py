@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from msgspec import Meta, Struct
 
 from reprokit.bundle.bag import sha256_of
 from reprokit.bundle.record import SubjectFile
-from reprokit.bundle.values import Unknown
+from reprokit.bundle.values import SHA256, Unknown
 from reprokit.probes.subject.hub_cache import Caches, blob, caches
 from reprokit.probes.subject.prepared_cache import Prepared, prepared_copies
 from reprokit.reproduce.inputs.repositories import Kind, Repository
@@ -22,7 +21,6 @@ Origin: TypeAlias = Literal["cache", "hub"]
 _TRUE = frozenset({"1", "on", "yes", "true"})
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE")
 _OFFLINE_SAYS = "this machine is set to be offline"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _SMALL = 64 << 20
 """Bytes of a file that are read to plan. What is larger is compared by size, and by digest when it is put in place."""
 
@@ -146,7 +144,7 @@ def _same(file: Path, recorded: SubjectFile) -> bool:
         return False
     if recorded.digest is None:
         return True
-    if file.parent.name == "blobs" and _SHA256.fullmatch(file.name):
+    if file.parent.name == "blobs" and SHA256.fullmatch(file.name):
         return recorded.digest == f"sha256:{file.name}"
     return size > _SMALL or recorded.digest == f"sha256:{sha256_of(file)}"
 

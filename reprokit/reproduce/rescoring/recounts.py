@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from reprokit.bundle.record import Record
 from reprokit.bundle.results import Results, Task
 from reprokit.bundle.sample import Sample
-from reprokit.bundle.values import Json
+from reprokit.bundle.values import Json, as_number
 from reprokit.consistency.definitions import Tallies
-from reprokit.consistency.moments import agree, number
+from reprokit.consistency.moments import agree
 from reprokit.consistency.tally import Tally
 from reprokit.reproduce.rescoring.definitions import Definition, definitions
 from reprokit.reproduce.rescoring.extraction import extracted, filters, requests
@@ -147,7 +147,7 @@ def _difference(sample: Sample, name: str, definition: Definition, mark: Mark) -
         if isinstance(saved, list) and len(saved) == len(pair) and all(map(_same, saved, pair)):
             return []
         return [_changed(sample, name, saved, pair)]
-    recorded = number(sample.scores[name])
+    recorded = as_number(sample.scores[name])
     if recorded is not None and agree(recorded, mark.value, abs(mark.value)):
         return []
     undefined = recorded is None and not math.isfinite(mark.value)

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from reprokit.bundle.reading import Bundle
 from reprokit.bundle.results import Metric, Results, Task
-from reprokit.bundle.values import NotScored
+from reprokit.bundle.values import NotScored, as_number
 from reprokit.consistency import aggregates, groups
 from reprokit.consistency.definitions import is_defined, tally_of
-from reprokit.consistency.moments import agree, number
+from reprokit.consistency.moments import agree
 from reprokit.consistency.tally import Tally
 from reprokit.reproduce.rescoring.definitions import Definition
 from reprokit.reproduce.rescoring.recounts import Recount, Recounts
@@ -73,7 +73,7 @@ def _row(metric: Metric, recounts: Recounts, known: dict[str, tuple[dict[str, De
     definition = found.get(metric.metric)
     why = recount.obstacle or otherwise if recount is not None else otherwise
     if recount is not None and definition is not None and not recount.obstacle and recount.count == tally.samples:
-        score, reported = recount.score(definition), number(metric.value)
+        score, reported = recount.score(definition), as_number(metric.value)
         if score is not None:
             same = reported is not None and agree(reported, score, recount.largest)
             return replace(row, recomputed=score, same=same, how="predictions", reason=_part(task))
@@ -91,7 +91,7 @@ def _of_marks(row: RescoredRow, metric: Metric, tally: Tally, recounts: Recounts
     wrong = -(1e6 + 10 * moments.largest)
     if not _is_wrong_mean(metric, wrong, recounts):
         return replace(row, reason="how it is computed from its samples is not known")
-    reported = number(metric.value)
+    reported = as_number(metric.value)
     same = reported is not None and not _is_wrong_mean(metric, reported, recounts)
     return replace(row, recomputed=moments.mean, same=same, how="sample scores", reason=reason)
 
@@ -151,12 +151,12 @@ def _groups(rows: list[RescoredRow], recounts: Recounts) -> Iterator[RescoredRow
 
 def _group(metric: Metric, tasks: Results, recounts: Recounts) -> RescoredRow:
     row = RescoredRow(task=metric.task, metric=metric.metric, filter=metric.filter, group=True, reported=metric.value)
-    reported = number(metric.value)
+    reported = as_number(metric.value)
     if reported is None:
         return replace(row, reason="it is no number")
     names = set(groups.leaves(tasks.groups, metric.task))
     members = [each for each in tasks.metrics if each.task in names and _key(each) == _key(metric)]
-    values = [number(each.value) for each in members]
+    values = [as_number(each.value) for each in members]
     known = [value for value in values if value is not None]
     largest = max(map(abs, known), default=0.0)
     if not known or len(known) != len(values) or not _is_wrong_group(metric, -(1e6 + 10 * largest), tasks, recounts):

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import numpy as np
 
 from reprokit.bundle.results import Metric
-from reprokit.bundle.values import Score
-from reprokit.consistency.moments import Moments, number
+from reprokit.bundle.values import Score, as_number
+from reprokit.consistency.moments import Moments
 from reprokit.diff.samples.columns import as_mark
 from reprokit.diff.samples.waterfall import mean
 from reprokit.diff.scores.reported import scales_of
@@ -52,7 +52,7 @@ class Gathered:
     def scales(self, metric: Metric) -> set[float]:
         """Tell what the mean of all marks may be multiplied by to give the score; none when it is no mean of them."""
         moments = self._all.get(self._named(metric))
-        return set() if moments is None or not moments.count else scales_of(number(metric.value), moments.mean)
+        return set() if moments is None or not moments.count else scales_of(as_number(metric.value), moments.mean)
 
     def of_kept(self, metric: Metric) -> tuple[float, int] | None:
         """Give the mean of the marks that were kept, and how many there are; `None` when none is a number."""

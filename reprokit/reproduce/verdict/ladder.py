@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from msgspec import Struct
 
 from reprokit.diff.difference import Difference, Outcome, ScoreRow
-from reprokit.diff.verdict import differs_in_results
+from reprokit.diff.verdict import OF_THE_TASK, differs_in_results
 from reprokit.reproduce.verdict import wording
 from reprokit.reproduce.verdict.wording import Detectable
 
@@ -23,19 +23,10 @@ Agreement = Literal[
     "not comparable",
 ]
 
-LADDER: tuple[Agreement, ...] = (
-    "identical bytes",
-    "identical samples",
-    "identical scores",
-    "equivalent",
-    "inconclusive",
-    "different",
-    "not comparable",
-)
+LADDER: tuple[Agreement, ...] = get_args(Agreement)
 """The rungs, the highest first."""
 
 HINT = "`--margin` says how small a difference does not matter, such as `--margin acc=0.01`"
-_OF_THE_TASK = ("document", "prompt", "target")
 _NUMBER_OF_SAMPLES = "number of samples"
 
 
@@ -190,9 +181,9 @@ def _doubt(difference: Difference) -> str | None:
     differing = [task for task in difference.samples if differs_in_results(task)]
     if differing:
         return f"samples of {_listed(task.task for task in differing)} differ"
-    asked = [task for task in difference.samples if any(task.changed.get(stage) for stage in _OF_THE_TASK)]
+    asked = [task for task in difference.samples if any(task.changed.get(stage) for stage in OF_THE_TASK)]
     if asked:
-        stages = [stage for stage in _OF_THE_TASK if any(task.changed.get(stage) for task in asked)]
+        stages = [stage for stage in OF_THE_TASK if any(task.changed.get(stage) for task in asked)]
         return f"the {' and the '.join(stages)} of samples of {_listed(task.task for task in asked)} differ"
     if without or not saved:
         return f"not both saved samples of {_listed(without) or 'any task'}"

@@ -9,8 +9,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from reprokit.bundle.results import Metric, Results, Task
-from reprokit.bundle.values import NotScored, Score
-from reprokit.consistency.moments import number
+from reprokit.bundle.values import NotScored, Score, as_number
 from reprokit.diff.samples.fingerprint import plain, same_score
 from reprokit.reproduce.verdict.gathering import Gathered
 
@@ -24,7 +23,7 @@ def mean_score(scores: Sequence[Score]) -> Score:
     """
     if all(same_score(scores[0], each) for each in scores):
         return plain(scores[0])
-    values = [value for each in scores if (value := number(each)) is not None]
+    values = [value for each in scores if (value := as_number(each)) is not None]
     if len(values) < len(scores):
         return NotScored(not_scored=f"no number in {len(scores) - len(values)} of {len(scores)} repeats")
     try:
@@ -69,7 +68,7 @@ def _pooled(alike: Sequence[Metric], marks: Sequence[Gathered], pooled: Gathered
 
     The mean of several runs has no larger standard error than the worst of them, whatever they have in common.
     """
-    errors = [number(metric.stderr) for metric in alike]
+    errors = [as_number(metric.stderr) for metric in alike]
     known = [error for error in errors if error is not None]
     value, size = mean_score([metric.value for metric in alike]), _least([metric.n for metric in alike])
     over = None if alike[0].group or pooled is None else _over_samples(alike, marks, pooled)

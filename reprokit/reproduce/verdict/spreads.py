@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from reprokit.bundle.results import Metric, Results
-from reprokit.consistency.moments import number
+from reprokit.bundle.values import as_number
 from reprokit.reproduce.verdict.means import by_name
 
 
@@ -42,9 +42,9 @@ def spreads(original: Results, repeats: Sequence[Results]) -> list[Spread]:
 
 
 def _spread(metric: Metric, again: Sequence[Metric | None]) -> Spread:
-    values = [None if each is None else number(each.value) for each in again]
+    values = [None if each is None else as_number(each.value) for each in again]
     known = [value for value in values if value is not None]
-    original = number(metric.value)
+    original = as_number(metric.value)
     whole = len(known) == len(values)
     return Spread(
         task=metric.task,

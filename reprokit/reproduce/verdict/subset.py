@@ -10,13 +10,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reprokit.bundle.results import Metric, Results, Task
-from reprokit.diff.compare import AS_USUAL, compare
-from reprokit.diff.difference import Asked, Difference
+from reprokit.diff.difference import Asked
 from reprokit.diff.samples.scanning import scan
 from reprokit.diff.side import Side
 from reprokit.reproduce.verdict.choosing import Identifier
 from reprokit.reproduce.verdict.gathering import Gathered
-from reprokit.reproduce.verdict.ladder import Agreed, agreement
 from reprokit.reproduce.verdict.restricted import Restricted, Wanted
 
 _Key: TypeAlias = tuple[str, str, str | None]
@@ -29,14 +27,6 @@ class LeftOut(Struct, frozen=True, kw_only=True):
     metric: str
     filter: str | None = None
     reason: str
-
-
-class Smoked(Struct, frozen=True, kw_only=True):
-    """What came of a run over some samples: the verdict is about these alone."""
-
-    agreed: Agreed
-    difference: Difference
-    left_out: list[LeftOut] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,20 +95,6 @@ def subset(original: Side, new: Sequence[Side], ids: Mapping[str, Iterable[Ident
         ],
         left_out=left_out,
     )
-
-
-def smoke(original: Side, new: Side, ids: Mapping[str, Iterable[Identifier]], asked: Asked = AS_USUAL) -> Smoked:
-    """Compare two runs over the samples that the second was asked for, and give the rung it reaches over these.
-
-    Margins for metrics that are left out are not used.
-
-    Raises:
-        InvalidRecordError: a line of samples cannot be read.
-        UsageError: what was asked for does not go with these runs.
-    """
-    both = subset(original, [new], ids)
-    difference = compare(both.original, both.new[0], both.asked(asked))
-    return Smoked(agreed=agreement(difference), difference=difference, left_out=both.left_out)
 
 
 def _survey(side: Side, wanted: Wanted) -> dict[str, _Seen]:

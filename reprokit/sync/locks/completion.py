@@ -23,7 +23,6 @@ from reprokit.sync.locks.package_index import Answer, PackageIndex, Pin, Refusal
 
 _LARGEST = 16 << 20
 _PIN = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9.!+_-]*)")
-_NOT_FROM_AN_INDEX = re.compile(r"# (?P<name>[a-z0-9][a-z0-9-]*) (?P<version>\S+) (?P<reason>.+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +120,7 @@ def _parsed(data: bytes, digest: str) -> _Lock | None:
     for line in data.decode("utf-8", errors="replace").splitlines():
         if pin := _PIN.fullmatch(line.strip()):
             pins.append(Pin(pin["name"], pin["version"]))
-        elif noted := _NOT_FROM_AN_INDEX.fullmatch(line.strip()):
+        elif noted := locks.NOT_FROM_AN_INDEX.fullmatch(line.strip()):
             elsewhere.append(Unhashed(name=noted["name"], version=noted["version"], reason=f"it {noted['reason']}"))
     return _Lock(digest=digest, pins=tuple(pins), elsewhere=tuple(elsewhere)) if pins else None
 

@@ -14,18 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprokit.errors import InputMissingError, RemoteError
-from reprokit.package_indexes import find_uv, in_words_of_uv
+from reprokit.package_indexes import ADDRESS, NO_ANSWER, PINNED, find_uv, in_words_of_uv
 
 _ASK = (
     *("pip", "compile", "--no-deps", "--generate-hashes", "--no-annotate", "--no-header", "--no-emit-index-url"),
     *("--no-emit-find-links", "--universal", "--no-build", "--no-python-downloads"),
 )
-_PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[^\s;\\]+)")
 _DIGEST = re.compile(r"--hash=(sha256:[0-9a-f]{64})\b")
-_NO_ANSWER = 2
 _PATIENCE = 600.0
 _LONGEST_REASON = 200
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 _REASONS = (
     (re.compile(r"was not found in"), "the index does not know it"),
     (re.compile(r"there is no version of"), "the index has no such version"),
@@ -104,7 +101,7 @@ class PackageIndex:
             # uv stops at the first that cannot be had, and mostly says which that is.
             offending = left[0] if len(left) == 1 else _offending(done, left)
             if offending is None:
-                if done.returncode == _NO_ANSWER:
+                if done.returncode == NO_ANSWER:
                     self._require_answer(uv, left, folder)
                 self._ask(uv, left[: len(left) // 2], folder)
                 self._ask(uv, left[len(left) // 2 :], folder)
@@ -121,7 +118,7 @@ class PackageIndex:
     def _require_answer(self, uv: Path, pins: Sequence[Pin], folder: Path) -> None:
         """Tell an index that is out of reach from one that fails for some package, by asking for two of them."""
         first, last = (self._compile(uv, [pin], folder) for pin in (pins[0], pins[-1]))
-        if first.returncode == last.returncode == _NO_ANSWER:
+        if first.returncode == last.returncode == NO_ANSWER:
             raise _unreachable(first)
 
     def _compile(self, uv: Path, pins: Sequence[Pin], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -141,8 +138,8 @@ class PackageIndex:
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(words, _NO_ANSWER, "", f"uv was silent for {_PATIENCE:g} s")
-        self._has_answered = self._has_answered or done.returncode != _NO_ANSWER
+            return subprocess.CompletedProcess(words, NO_ANSWER, "", f"uv was silent for {_PATIENCE:g} s")
+        self._has_answered = self._has_answered or done.returncode != NO_ANSWER
         return done
 
 
@@ -166,7 +163,7 @@ def _digests(compiled: str) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     name: str | None = None
     for line in compiled.splitlines():
-        if match := _PINNED.match(line):
+        if match := PINNED.match(line):
             name = _normal(match["name"])
         if name is not None:
             found[name] = (*found.get(name, ()), *_DIGEST.findall(line))
@@ -175,13 +172,13 @@ def _digests(compiled: str) -> dict[str, tuple[str, ...]]:
 
 def _offending(done: subprocess.CompletedProcess[str], pins: Sequence[Pin]) -> Pin | None:
     """Find the one package that uv says cannot be had; `None` when it names none of these."""
-    match = _OFFENDING.search(done.stderr) if done.returncode != _NO_ANSWER else None
+    match = _OFFENDING.search(done.stderr) if done.returncode != NO_ANSWER else None
     name = _normal(match["name"]) if match else ""
     return next((pin for pin in pins if _normal(pin.name) == name), None)
 
 
 def _refusal(done: subprocess.CompletedProcess[str]) -> Refusal:
-    if done.returncode == _NO_ANSWER:
+    if done.returncode == NO_ANSWER:
         return Refusal(reason=f"the index could not be asked: {_scrubbed(done.stderr)}", passing=True)
     known = (reason for pattern, reason in _REASONS if pattern.search(done.stderr))
     return Refusal(reason=next(known, _scrubbed(done.stderr)))
@@ -190,5 +187,5 @@ def _refusal(done: subprocess.CompletedProcess[str]) -> Refusal:
 def _scrubbed(said: str) -> str:
     """Give the gist of what uv said, without an address: it may be a lab's own, and hold a password."""
     lines = [line.strip().removeprefix("error: ").removeprefix("cause: ") for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if not _ADDRESS.search(line)]
+    told = [line for line in lines if not ADDRESS.search(line)]
     return (told[-1] if told else "it gave no reason")[:_LONGEST_REASON]

@@ -23,9 +23,9 @@ def fraction() -> float:
     return secrets.randbelow(_STEPS) / _STEPS
 
 
-def span(failures: int, *, first: float = FIRST, longest: float = LONGEST) -> float:
+def span(failures: int) -> float:
     """Give the longest pause, in seconds, after so many failures in a row, of which there is at least one."""
-    return min(longest, math.ldexp(first, min(failures - 1, _DOUBLINGS)))
+    return min(LONGEST, math.ldexp(FIRST, min(failures - 1, _DOUBLINGS)))
 
 
 @dataclass(kw_only=True)

@@ -18,6 +18,7 @@ import msgspec
 
 from reprokit.archive.layout import Archive
 from reprokit.errors import InputMissingError, RemoteError, ReprokitError, UsageError
+from reprokit.package_indexes import how_to_install
 from reprokit.sync.remotes import wire
 from reprokit.sync.remotes.configuration import Remote
 from reprokit.sync.remotes.dvc_settings import LOCAL
@@ -232,8 +233,7 @@ def _failure(remote: Remote, trouble: wire.Trouble, reason: str) -> ReprokitErro
 
 def _install(remote: Remote) -> str:
     extra = _EXTRAS.get(remote.scheme)
-    package = "reprokit-eval[dvc]"
     if extra is None:
-        return f"`uv tool install '{package}'`"
+        return how_to_install("dvc")
     part = f"dvc[{extra or remote.scheme}]"
-    return f"`uv tool install '{package}' --with '{part}'`, or `pip install '{part}'` where reprokit is"
+    return f"{how_to_install('dvc', beside=part)}, or `pip install '{part}'` where reprokit is"

@@ -23,6 +23,7 @@ from queue import Queue
 from typing import Any, BinaryIO
 from urllib.parse import urlparse
 
+from reprokit import git_address, talk
 from reprokit.archive.layout import Archive
 from reprokit.sync.remotes import wire
 from reprokit.sync.remotes.dvc_settings import HARMLESS, local_is_brought
@@ -51,7 +52,6 @@ _WEBDAV = {"webdav", "webdavs"}
 _PAGES = {"http", "https"}
 _CARRIED = _BUCKETS | _WEBDAV | _PAGES | {"ssh", "hdfs", "webhdfs", "gdrive"}
 _HIDDEN = re.compile(r"key|secret|password|passphrase|token|credential|connection|sas|auth", re.IGNORECASE)
-_USER = re.compile(r"(?<=://)[^/\s'\"@]*@")
 _DIGITS = re.compile(r"[0-9a-f]{2}")
 _NOTICED = 4  # a secret shorter than this would be found in every word
 
@@ -191,7 +191,7 @@ def _reason(error: BaseException, secrets: Iterable[str]) -> str:
     # The longest first: one may be part of another.
     for secret in sorted((each for each in secrets if len(each) >= _NOTICED), key=len, reverse=True):
         text = text.replace(secret, "…")
-    text = _USER.sub("", text)
+    text = git_address.without_users(text)
     return (f"{type(error).__name__}: {text}" if text else type(error).__name__)[:_LONGEST_REASON]
 
 
@@ -331,18 +331,9 @@ def _incoming(stream: BinaryIO) -> Iterator[Request]:
         yield wire.request(waiting.get())
 
 
-def _streams() -> tuple[BinaryIO, BinaryIO]:
-    """Take standard input and output for the talk with our parent, and leave DVC none."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
-        os.dup2(nothing, descriptor)
-    return requests, answers
-
-
 def main() -> None:
     """Serve the process that started this one, until it is content or gone."""
-    requests, answers = _streams()
+    requests, answers = talk.take_streams()
     _serve(_incoming(requests), _Voice(stream=answers))
 
 

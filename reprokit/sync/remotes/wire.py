@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-import msgspec
 from msgspec import Struct
+
+from reprokit import talk
 
 # What stands in the way: dvc itself is missing, or the part of it for this kind of remote; the configuration is wrong,
 # or would start a stranger's program; the remote does not do what it was asked.
@@ -92,29 +93,5 @@ Answer: TypeAlias = Opened | Moved | Finished | Enumerated | Done | Failed
 LISTING = re.compile(r"[0-9a-f]{32}\.dir")
 """The name of a listing."""
 
-_encoder = msgspec.json.Encoder()
-_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
-_answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
-
-
-def encode(message: Request | Answer) -> bytes:
-    """Write a message as a line."""
-    return _encoder.encode(message) + b"\n"
-
-
-def request(line: bytes) -> Request:
-    """Read what is asked.
-
-    Raises:
-        msgspec.DecodeError: it is nothing of the kind.
-    """
-    return _requests.decode(line)
-
-
-def answer(line: bytes) -> Answer:
-    """Read what is answered.
-
-    Raises:
-        msgspec.DecodeError: it is nothing of the kind.
-    """
-    return _answers.decode(line)
+_lines: talk.Lines[Request, Answer] = talk.Lines(Request, Answer)
+encode, request, answer = _lines.encode, _lines.request, _lines.answer

@@ -16,7 +16,7 @@ from reprokit.errors import InvalidRecordError, UsageError
 from reprokit.reproduce.verdict.choosing import choose
 from reprokit.reproduce.verdict.margins import require_margins
 from reprokit.reproduce.verdict.repeats import smoke_repeated
-from reprokit.reproduce.verdict.subset import smoke, subset
+from reprokit.reproduce.verdict.subset import subset
 
 
 def rows(make, ids, share=0.5, seed=0, **more):
@@ -87,7 +87,7 @@ def test_a_faithful_run_over_a_choice_has_identical_samples(make):
     ids = choose(original, 10, seed=1)
     new = make.run({"toy": [row for row in whole[::-1] if row.id in ids["toy"]]})
 
-    found = smoke(original, new, ids)
+    found = smoke_repeated(original, [new], ids)
 
     assert (found.agreed.agreement, found.left_out) == ("identical samples", [])
     assert compare(original, new).verdict == "different"
@@ -97,7 +97,7 @@ def test_what_a_run_does_beyond_what_it_was_asked_for_does_not_count(make):
     whole = rows(make, range(100))
     new = make.run({"toy": [*whole[:10], *rows(make, range(10, 40), share=0.0)], "more": rows(make, [1], task="more")})
 
-    found = smoke(make.run({"toy": whole}), new, {"toy": range(10)})
+    found = smoke_repeated(make.run({"toy": whole}), [new], {"toy": range(10)})
 
     assert found.agreed.agreement == "identical samples"
     (row,) = found.difference.scores
@@ -107,7 +107,7 @@ def test_what_a_run_does_beyond_what_it_was_asked_for_does_not_count(make):
 def test_what_a_run_leaves_undone_is_a_difference(make):
     whole = rows(make, range(100))
 
-    found = smoke(make.run({"toy": whole}), make.run({"toy": whole[:9]}), {"toy": range(10)})
+    found = smoke_repeated(make.run({"toy": whole}), [make.run({"toy": whole[:9]})], {"toy": range(10)})
 
     assert found.agreed.agreement == "different"
     assert "1 sample in only one of them" in found.agreed.reason
@@ -116,7 +116,9 @@ def test_what_a_run_leaves_undone_is_a_difference(make):
 def test_a_run_without_an_asked_task_is_not_comparable(make):
     whole = rows(make, range(10))
 
-    found = smoke(make.run({"toy": whole, "more": whole}), make.run({"toy": whole}), {"toy": [1], "more": [1]})
+    found = smoke_repeated(
+        make.run({"toy": whole, "more": whole}), [make.run({"toy": whole})], {"toy": [1], "more": [1]}
+    )
 
     assert found.agreed.agreement == "not comparable"
 
@@ -151,7 +153,7 @@ def test_scores_that_are_no_means_are_left_out_of_both_and_named(make):
     some = whole[:10]
     new = make.run({"toy": some}, metrics=[*make.means("toy", some), *extra])
 
-    found = smoke(original, new, {"toy": range(10)}, Asked(margins={"bleu": 1.0, "acc": 0.1}))
+    found = smoke_repeated(original, [new], {"toy": range(10)}, Asked(margins={"bleu": 1.0, "acc": 0.1}))
 
     assert {(each.task, each.metric): each.reason for each in found.left_out} == {
         ("toy", "bleu"): "it is not the mean of its samples' scores",
@@ -167,7 +169,7 @@ def test_a_margin_for_no_metric_is_still_refused_and_can_be_before_anything_runs
     asked = Asked(margins={"blue": 1.0})
 
     with pytest.raises(UsageError, match="there is no such metric"):
-        smoke(run, run, {"toy": [1]}, asked)
+        smoke_repeated(run, [run], {"toy": [1]}, asked)
     with pytest.raises(UsageError, match="there is no such metric"):
         require_margins(run, asked)
     require_margins(run, Asked(margins={"acc": 0.1}))
@@ -192,7 +194,7 @@ def test_repeats_over_some_samples_are_judged_over_these(make):
 def test_a_score_that_only_the_original_has_is_a_difference(make):
     whole = rows(make, range(10))
 
-    found = smoke(make.run({"toy": whole}), make.run({"toy": whole}, metrics=[]), {"toy": range(5)})
+    found = smoke_repeated(make.run({"toy": whole}), [make.run({"toy": whole}, metrics=[])], {"toy": range(5)})
 
     assert found.agreed.agreement == "different"
     assert found.agreed.reason.endswith("`toy` acc is only in the original")
@@ -202,15 +204,15 @@ def test_a_new_score_that_belies_its_samples_is_not_excused(make):
     whole = rows(make, range(10))
     new = make.run({"toy": whole[:5]}, metrics=[Metric(task="toy", metric="acc", value=0.123456)])
 
-    assert smoke(make.run({"toy": whole}), new, {"toy": range(5)}).agreed.agreement == "different"
+    assert smoke_repeated(make.run({"toy": whole}), [new], {"toy": range(5)}).agreed.agreement == "different"
 
 
 def test_scores_in_per_cent_stay_in_per_cent(make):
     whole = [make.sample(each, scores={"acc": float(each % 4 == 0)}) for each in range(40)]
     original, new = make.run({"toy": whole}, times=100), make.run({"toy": whole[1:4]}, times=100)
 
-    (row,) = smoke(original, new, {"toy": range(1, 4)}).difference.scores
-    (other,) = smoke(original, make.run({"toy": whole[:5]}, times=100), {"toy": range(5)}).difference.scores
+    (row,) = smoke_repeated(original, [new], {"toy": range(1, 4)}).difference.scores
+    (other,) = smoke_repeated(original, [make.run({"toy": whole[:5]}, times=100)], {"toy": range(5)}).difference.scores
 
     assert (row.a.value, row.b.value) == (0.0, 0.0)
     assert (other.a.value, other.b.value) == (40.0, 40.0)
@@ -227,7 +229,7 @@ def test_each_of_several_answer_extractions_has_its_own_score(make):
     original = make.run({"toy": both(lambda each: each % 2)})
     new = make.run({"toy": [row for row in both(lambda each: each % 2) if row.id < 10]})
 
-    found = smoke(original, new, {"toy": range(10)})
+    found = smoke_repeated(original, [new], {"toy": range(10)})
 
     assert {(row.filter, row.a.value, row.a.n) for row in found.difference.scores} == {
         ("strict", 0.5, 10),
@@ -240,7 +242,7 @@ def test_a_metric_without_a_mark_in_the_subset_is_left_out(make):
     whole = [make.sample(each, scores={"acc": 1.0} | ({"f1": 0.5} if each > 5 else {})) for each in range(10)]
     run = make.run({"toy": whole})
 
-    found = smoke(run, make.run({"toy": whole[:5]}), {"toy": range(5)})
+    found = smoke_repeated(run, [make.run({"toy": whole[:5]})], {"toy": range(5)})
 
     assert [(each.metric, each.reason) for each in found.left_out] == [
         ("f1", "no sample that was asked for has a mark under it")
@@ -257,4 +259,4 @@ def test_a_damaged_line_of_samples_is_refused(make):
     damaged = Damaged(samples=run.samples, results=run.results, identity="other")
 
     with pytest.raises(InvalidRecordError, match="line 2"):
-        smoke(run, damaged, {"toy": [1]})
+        smoke_repeated(run, [damaged], {"toy": [1]})

@@ -12,8 +12,7 @@ from reprokit.bundle.values import NotScored
 from reprokit.diff.compare import compare
 from reprokit.diff.difference import Asked
 from reprokit.reproduce.verdict.ladder import LADDER, agreement, at_least_equivalent
-from reprokit.reproduce.verdict.repeats import repeated
-from reprokit.reproduce.verdict.subset import smoke
+from reprokit.reproduce.verdict.repeats import repeated, smoke_repeated
 
 SOME = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 SCORES = st.one_of(
@@ -139,7 +138,7 @@ def test_a_faithful_run_over_any_choice_is_never_worse_than_equal(make, data, as
     more = chosen | data.draw(st.sets(st.sampled_from(ids)))
     new = make.run({"toy": [row for row in rows if row.id in more]})
 
-    found = smoke(make.run({"toy": rows}), new, {"toy": chosen}, asked)
+    found = smoke_repeated(make.run({"toy": rows}), [new], {"toy": chosen}, asked)
 
     assert found.agreed.agreement == "identical samples"
 

@@ -35,8 +35,7 @@ from reprokit.diff.statistics.inference import infer
 from reprokit.diff.verdict import Grounds, headline, judge
 from reprokit.reproduce.verdict.choosing import choose
 from reprokit.reproduce.verdict.ladder import agreement, at_least_equivalent
-from reprokit.reproduce.verdict.repeats import repeated, together
-from reprokit.reproduce.verdict.subset import smoke
+from reprokit.reproduce.verdict.repeats import repeated, smoke_repeated, together
 
 DRAWS = 10_000
 ALPHA = 0.05
@@ -319,7 +318,7 @@ def smoked(make, after, margin, seed):
     ids = choose(original, 25, seed)
     marks = {each: float(generator.random() < after) for each in ids["toy"]}
     new = make.run({"toy": [make.sample(each, scores={"acc": mark}) for each, mark in marks.items()]})
-    return smoke(original, new, ids, Asked(shown=0, margin=margin)).agreed.agreement
+    return smoke_repeated(original, [new], ids, Asked(shown=0, margin=margin)).agreed.agreement
 
 
 def test_a_run_over_a_choice_of_samples_is_judged_as_rightly(make):

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from reprokit import talk
 from reprokit.mirrors.wandb import marked_processes, wire, worker_environment
 from reprokit.mirrors.wandb.client import failures, folders
 from reprokit.mirrors.wandb.client.voice import Voice
@@ -59,15 +60,6 @@ def _carry_out(asked: Request, voice: Voice) -> Outcome:
             return Found(copy=fetching.fetch(asked, voice))
 
 
-def _streams() -> tuple[BinaryIO, BinaryIO]:
-    """Take standard input and output for the talk with our parent, and leave the client none."""
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1):
-        os.dup2(nothing, descriptor)
-    return requests, answers
-
-
 def _end_with(requests: BinaryIO) -> None:
     """End when there is nobody left to answer to, or to clear up after us."""
     requests.read()
@@ -106,7 +98,7 @@ def _end_service() -> None:
 
 def main() -> None:
     """Serve the process that started this one."""
-    requests, answers = _streams()
+    requests, answers = talk.take_streams()
     asked = wire.request(requests.readline(_LONGEST_REQUEST))
     voice = Voice(stream=answers, until=time.monotonic() + asked.seconds)
     threading.Thread(target=_end_with, args=(requests,), daemon=True).start()
