@@ -14,6 +14,7 @@ from reprokit.audit.reading import Read, Work, read
 from reprokit.audit.statements import outcome
 from reprokit.bundle.finding import finding
 from reprokit.errors import InputMissingError, RemoteError
+from reprokit.package_indexes import how_to_install
 
 Executors = Callable[[], AbstractContextManager[Executor]]
 """Makes an executor to be used for the length of a block; after it broke, it is asked for another."""
@@ -117,7 +118,7 @@ def dask_cluster(address: str, *, patience: float) -> Iterator[tuple[Executors, 
     except ImportError as error:
         raise InputMissingError(
             "`--dask` needs `distributed`, which is not installed beside reprokit",
-            hint="`uv tool install 'reprokit-eval[dask]'`",
+            hint=how_to_install("dask"),
         ) from error
     try:
         client: Any = Client(address, timeout=patience, set_as_default=False)  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ import click
 from reprokit.cli.options import archive_option, json_option
 
 
-@click.command("audit", short_help="Prove that the archive is whole, and that its runs could still be run.")
+@click.command("audit")
 @click.argument("references", nargs=-1, metavar="[REF...]")
 @click.option("--since", metavar="AGE", help="Read no bundle again that was read whole in that time: `90d`, `12h`.")
 @click.option("--sample", metavar="SHARE", help="Look at some bundles only, chosen at random: `5%`.")

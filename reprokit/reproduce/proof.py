@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reprokit.bundle import bag
 from reprokit.bundle.reading import Bundle
+from reprokit.bundle.validation import check_named
 from reprokit.errors import FixityError, InputMissingError
 from reprokit.reproduce.plan.values import Plan
 
@@ -13,8 +14,9 @@ def require_intact(bundle: Bundle) -> None:
 
     Raises:
         FixityError: it is not what was captured.
+        InvalidRecordError: its record cannot be read.
     """
-    damage = list(bag.verify(bundle.path))
+    damage = list(bag.verify(bundle.path)) or list(check_named(bundle))
     if damage:
         raise FixityError(
             f"`{bundle.info.bundle_id}` is not what was captured: {damage[0].where}: {damage[0].message}",

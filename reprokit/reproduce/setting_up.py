@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from reprokit.reproduce.checkouts import standing_in
 from reprokit.reproduce.checkouts.restoring import restore_all
 from reprokit.reproduce.delta import Delta
 from reprokit.reproduce.environment.rebuilding import rebuild
+from reprokit.reproduce.environment.uv import activated
 from reprokit.reproduce.inputs.preparing import Prepared, Tools, prepare
 from reprokit.reproduce.inputs.preparing import variables as hub_variables
 from reprokit.reproduce.isolation import home_variables, machine_variables
@@ -60,6 +60,7 @@ def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -
         standing_in.put_in_place(own, workspace.root)
     directory = workspace.path(design.again.directory)
     _require_inputs(design.record, directory)
+    _require_inside(directory, workspace)
     require_outputs_inside(design.record, directory, workspace)
     require_harmless_settings(design.again, directory, workspace)
     deltas = list(restored.deltas)
@@ -87,12 +88,12 @@ def set_up(bundle: Bundle, design: Design, terms: Terms, workspace: Workspace) -
     )
 
 
-def activated(environ: Mapping[str, str], environment: Path | None) -> dict[str, str]:
-    """Give the variables that make an environment the first on PATH."""
-    path = environ.get("PATH", os.defpath)
-    if environment is None:
-        return {"PATH": path}
-    return {"PATH": f"{environment / 'bin'}{os.pathsep}{path}", "VIRTUAL_ENV": str(environment)}
+def _require_inside(directory: Path, workspace: Workspace) -> None:
+    meant = directory.resolve()
+    if not meant.is_relative_to(workspace.root.resolve()):
+        raise InputMissingError(
+            f"the run's folder is a link that leads out of the workspace, to `{meant}`", hint="nothing is run there"
+        )
 
 
 def _require_inputs(record: Record, directory: Path) -> None:

@@ -21,9 +21,9 @@ from reprokit.rerun import redirection
 from reprokit.rerun.adapting import adapted, harness_of
 from reprokit.rerun.left_behind import absolute, left_behind
 from reprokit.rerun.parts import Part, Parts, Place
+from reprokit.rerun.placing import places
 from reprokit.rerun.relocation import Relocation, list_of_paths
 from reprokit.rerun.values import Rerun, Wishes
-from reprokit.sources.layout import places
 
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\Z")
 _SLOT = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -33,11 +33,6 @@ _OURS = frozenset(
 """Variables that a re-run has from us, or not at all."""
 _MODULES = "PYTHONPATH"
 _NOBODY_S_SECRET = frozenset({"HOME", "LOGNAME", "OLDPWD", "PATH", "PWD", "SHELL", "TERM", "TMPDIR", "USER"})
-
-
-def main_source(record: Record, sources: Sequence[Source]) -> Source | None:
-    """Find the checkout that the command was run in."""
-    return next((source for source in sources if source.name == record.invocation.source), None)
 
 
 def relocation_of(record: Record, sources: Sequence[Source], wishes: Wishes) -> Relocation:

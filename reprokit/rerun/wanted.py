@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from reprokit import git_address
 from reprokit.archive.locks import CompletedLock
@@ -18,13 +16,13 @@ from reprokit.bundle import bag, paths
 from reprokit.bundle.environment import Environment, Interpreter, Package
 from reprokit.bundle.reading import LOCK, Bundle
 from reprokit.bundle.source import Source
-from reprokit.bundle.values import Json, Unknown
+from reprokit.bundle.values import COMMIT, Json, Unknown
+from reprokit.probes.packages import is_version
 from reprokit.rerun.requirements import Pin, pins, with_digests
 
 WHEELS = "environment/wheels"
 """The folder of the payload that holds vendored wheels."""
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _EDITABLE = "editable install"
 
 DirectoryOf = Callable[[str], Path | None]
@@ -119,16 +117,8 @@ def from_elsewhere(
             yield _not(package, "belongs to the operating system")
         elif package.direct_url is not None:
             yield _direct(package, name)
-        elif not _is_version(package.version):
+        elif not is_version(package.version):
             yield _not(package, "has no version that could be pinned")
-
-
-def _is_version(text: str) -> bool:
-    try:
-        Version(text)
-    except InvalidVersion:
-        return False
-    return True
 
 
 def _not(package: Package, reason: str) -> Unobtainable:
@@ -176,7 +166,7 @@ def _direct(package: Package, name: str) -> FromGit | Unobtainable:
         case {"url": str(address), "vcs_info": {"vcs": "git", "commit_id": str(commit)}}:
             subdirectory = origin.get("subdirectory") or ""
             transport = git_address.transport(address)
-            if transport is None or not _COMMIT.fullmatch(commit):
+            if transport is None or not COMMIT.fullmatch(commit):
                 return _not(package, "is from a git repository that must not be fetched from")
             if not isinstance(subdirectory, str) or not (subdirectory == "" or paths.is_safe(subdirectory)):
                 return _not(package, "is from a folder outside of its git repository")

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from reprokit.errors import InputMissingError
+from reprokit.reproduce import setting_up
+from reprokit.reproduce.workspace import Workspace
+
 EVALUATE = """\
 import json
 import os
@@ -107,6 +111,20 @@ def test_results_that_would_be_written_through_a_link_are_refused_and_nothing_is
 
     assert "outside of the workspace" in refused.stderr
     assert (outside / "metrics.json").read_text() == "mine"
+
+
+def test_nothing_is_run_in_a_folder_that_a_link_leads_to_outside(tmp_path):
+    """The record of an attacker says that it ran there; the folder holds what he wants to be run or overwritten."""
+    (tmp_path / "victim").mkdir()
+    workspace = Workspace(root=tmp_path / "workspace")
+    (workspace.source / "real").mkdir(parents=True)
+    (workspace.source / "sub").symlink_to(tmp_path / "victim")
+    (workspace.source / "near").symlink_to("real")
+
+    with pytest.raises(InputMissingError, match="a link that leads out of the workspace"):
+        setting_up._require_inside(workspace.source / "sub", workspace)
+    for each in ("", "real", "near"):
+        setting_up._require_inside(workspace.source / each, workspace)
 
 
 def test_a_link_out_of_a_checkout_is_told(reprokit, run, tmp_path):
