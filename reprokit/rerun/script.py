@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -15,10 +14,11 @@ from reprokit.bundle.values import SecretSlot
 from reprokit.errors import InvalidRecordError
 from reprokit.rerun import command
 from reprokit.rerun.parts import Part, Place
+from reprokit.rerun.placing import places
+from reprokit.rerun.shell import quoted, visible
 from reprokit.rerun.values import Rerun
 from reprokit.rerun.wanted import Editable, FromGit, Unobtainable, from_elsewhere
 from reprokit.sources import layout
-from reprokit.sources.layout import places
 from reprokit.sources.rebuilding import refuse_malformed
 
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+){0,2}[A-Za-z0-9.+]{0,20}")
@@ -58,10 +58,28 @@ git_plain() {
     -c core.autocrlf=false -c protocol.ext.allow=never -C "$folder" "$@"
 }
 fetch() { git_plain fetch -q -- "$1" "+refs/heads/*:refs/remotes/origin/*" "+refs/tags/*:refs/tags/*"; }
+# room FOLDER NAME: makes it, with no link on the way to it, and puts aside what the checkout around tracks there itself
+room() {
+  folder=$workspace
+  aside=
+  rest=$1/
+  while [ -n "$rest" ]; do
+    folder="$folder/${rest%%/*}"
+    rest=${rest#*/}
+    if [ -L "$folder" ] || { [ -e "$folder" ] && [ ! -d "$folder" ]; }; then
+      echo "reproduce.sh: a link or a file is in the way of the source $2" >&2
+      exit 12
+    fi
+  done
+  if [ -d "$folder" ] && [ -n "$(ls -A "$folder")" ]; then
+    aside=$(mktemp -d "$workspace/.aside-XXXXXX")
+    mv "$folder" "$aside/around"
+  fi
+  mkdir -p "$folder"
+}
 # checkout FOLDER NAME TREE COMMIT PATCH HISTORY ADDRESS: what is not recorded is empty
 checkout() {
-  folder="$workspace/$1"
-  mkdir -p "$folder"
+  room "$1" "$2"
   if [ ${#3} = 64 ]; then git_plain init -q --object-format=sha256; else git_plain init -q; fi
   if [ -n "$4" ]; then
     [ -z "$6" ] || git_plain bundle unbundle "$here/$6" > /dev/null 2>&1 || true
@@ -81,6 +99,8 @@ checkout() {
     echo "reproduce.sh: the source $2 is not the tree that was captured" >&2
     exit 12
   }
+  # What both have is as the inner one has it.
+  [ -z "$aside" ] || { cp -RPn "$aside/around/." "$folder" || true; rm -rf "$aside"; }
 }
 """
 
@@ -91,19 +111,14 @@ def _quote(part: Part) -> str:
             variable = re.sub(r"[^A-Za-z0-9_]", "_", name)
             return f'"${{{variable}:?set it to the secret that the run was given}}"'
         case Place(folder=folder, path=path):
-            return f'"$workspace/{folder}"' + (shlex.quote("/" + path) if path else "")
+            return f'"$workspace/{folder}"' + (quoted("/" + path) if path else "")
         case _:
-            return shlex.quote(part) if part else ""
+            return quoted(part) if part else ""
 
 
 def word(parts: Sequence[Part]) -> str:
     """Write one argument as one shell word."""
     return "".join(_quote(part) for part in parts) or "''"
-
-
-def _flat(text: str) -> str:
-    # A line break would end a comment, and what follows would be run.
-    return " ".join(text.split())
 
 
 def _sources(sources: Sequence[Source], main: str | None) -> str:
@@ -121,7 +136,7 @@ def _sources(sources: Sequence[Source], main: str | None) -> str:
 def _checkout(source: Source, folder: str) -> Iterator[str]:
     address = next((each for each in source.remotes.values() if git_address.transport(each) is not None), "")
     words = (folder, source.name, source.tree, source.commit, source.patch, source.git_bundle, address)
-    yield f"checkout {' '.join(shlex.quote(each or '') for each in words)}"
+    yield f"checkout {' '.join(quoted(each or '') for each in words)}"
 
 
 def _submodules(source: Source, folder: str, recorded: Collection[str]) -> Iterator[str]:
@@ -130,8 +145,8 @@ def _submodules(source: Source, folder: str, recorded: Collection[str]) -> Itera
         if path in source.submodules_empty or f"{folder}/{path}" in recorded:
             continue
         yield (
-            f"git_plain submodule -q update --init --checkout -- {shlex.quote(path)} || "
-            f"echo {shlex.quote(f'reproduce.sh: the submodule {path} of {folder} is missing')} >&2"
+            f"git_plain submodule -q update --init --checkout -- {quoted(path)} || "
+            f"echo {quoted(visible(f'reproduce.sh: the submodule {path} of {folder} is missing'))} >&2"
         )
 
 
@@ -145,10 +160,10 @@ def _refuse_odd_python(environment: Environment) -> None:
 def _environment(environment: Environment, sources: Sequence[Source], main: str | None) -> str:
     if environment.interpreter is None:
         return "# Environment: no Python is recorded; the command finds its own on PATH.\n"
-    version = shlex.quote(environment.interpreter.version)
-    minor = shlex.quote(".".join(environment.interpreter.version.split(".")[:2]))
+    version = quoted(environment.interpreter.version)
+    minor = quoted(".".join(environment.interpreter.version.split(".")[:2]))
     return (
-        f"# Environment: Python {_flat(environment.interpreter.version)} and the recorded packages\n"
+        f"# Environment: Python {visible(environment.interpreter.version)} and the recorded packages\n"
         f"python={version}\n"
         'uv venv -q --python "${PYTHON:-$python}" "$workspace/environment" || {\n'
         f'  echo "reproduce.sh: taking another Python" {minor} >&2\n'
@@ -173,14 +188,14 @@ def _from_elsewhere(environment: Environment, sources: Sequence[Source], main: s
         match each:
             case FromGit(name=name, address=address, commit=commit):
                 below = f"#subdirectory={each.subdirectory}" if each.subdirectory else ""
-                yield f"install {shlex.quote(f'{name} @ git+{address}@{commit}{below}')}\n"
+                yield f"install {quoted(f'{name} @ git+{address}@{commit}{below}')}\n"
             case Unobtainable(name=name, version=version, reason=reason):
-                yield f"# Not installed: {_flat(f'{name} {version} {reason}')}\n"
+                yield f"# Not installed: {visible(f'{name} {version} {reason}')}\n"
             case Editable():
                 pass
     # What is built from a checkout may need what is installed already.
     for editable in (each for each in found if isinstance(each, Editable)):
-        yield f'install --editable "$workspace"{shlex.quote(f"/{editable.directory}")}\n'
+        yield f'install --editable "$workspace"{quoted(f"/{editable.directory}")}\n'
 
 
 def _redirects(again: Rerun) -> bool:
@@ -193,12 +208,13 @@ def _command(again: Rerun) -> str:
     lines = [f"export {name}={word(parts)}" for name, parts in told]
     if again.dropped:
         lines.append(
-            f"# Not carried over, they hold secrets or places of the machine: {_flat(', '.join(again.dropped))}"
+            f"# Not carried over, they hold secrets or places of the machine: {visible(', '.join(again.dropped))}"
         )
     lines.append(f"cd {word([again.directory])}")
-    lines.append('echo "reproduce.sh: running in $PWD" >&2')
+    runs_in = f'$workspace"{quoted(visible(f"/{again.directory}"))}"'
+    lines.append(f'echo "reproduce.sh: running in {runs_in}" >&2')
     lines.append(" \\\n  ".join(word(argument) for argument in again.argv))
-    where = "$workspace/outputs" if _redirects(again) else "$PWD"
+    where = "$workspace/outputs" if _redirects(again) else runs_in
     lines.append(f'echo "reproduce.sh: done; what it wrote is in {where}, to compare with $here/harness" >&2')
     return "\n".join(lines) + "\n"
 
@@ -220,10 +236,10 @@ def text(record: Record, environment: Environment, sources: Sequence[Source], *,
         again = Rerun(obstacles=(error.message,))
     if again.obstacles:
         reasons = "".join(
-            f"echo {shlex.quote('reproduce.sh: cannot run it again: ' + each)} >&2\n" for each in again.obstacles
+            f"echo {quoted(visible(f'reproduce.sh: cannot run it again: {each}'))} >&2\n" for each in again.obstacles
         )
         return f"{_HEAD}\n{reasons}exit 21\n"
-    here = _HERE if payload is None else f"here={shlex.quote(payload)}"
+    here = _HERE if payload is None else f"here={quoted(payload)}"
     parts = [_HEAD, f"{here}\n{_WORKSPACE}", _sources(sources, record.invocation.source)]
     built = _environment(environment, sources, record.invocation.source)
     return "\n".join([*parts, built, _command(again)])

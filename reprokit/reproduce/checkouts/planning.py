@@ -14,7 +14,8 @@ from reprokit.bundle.source import Source
 from reprokit.bundle.values import Unknown
 from reprokit.reproduce.checkouts import origins as said
 from reprokit.reproduce.checkouts.origins import Origins, Wanted
-from reprokit.reproduce.checkouts.restoring import carried, is_needed, main_of
+from reprokit.reproduce.checkouts.restoring import carried, is_needed, main_of, wanted_record
+from reprokit.rerun import placing
 from reprokit.sources import layout
 from reprokit.sources.fetch_places import is_in, named_place
 from reprokit.sources.restoring import whence
@@ -47,7 +48,7 @@ def planned_checkouts(
         InvalidRecordError: the records contradict each other, or lead out of the workspace.
     """
     main = main_of(bundle)
-    placed = layout.places(bundle.sources, main)
+    placed = placing.places(bundle.sources, main)
     said.refuse_unknown(origins, placed)
     said.refuse_unknown(Origins(named=dict.fromkeys(without, ())), placed)
     ordered = sorted(bundle.sources, key=lambda each: (placed[each.name].parts[0] != "source", placed[each.name]))
@@ -60,7 +61,7 @@ def _left_out(planned: PlannedCheckout) -> PlannedCheckout:
 
 
 def _planned(bundle: Bundle, source: Source, place: PurePosixPath, origins: Origins) -> Iterator[PlannedCheckout]:
-    wanted = _wanted(bundle, source)
+    wanted = wanted_record(source, bundle.sources)
     git_bundle = carried(bundle, source.git_bundle)
     comes_from = whence(source, git_bundle=git_bundle, origin=said.places_for(wanted, origins))
     yield PlannedCheckout(
@@ -90,21 +91,6 @@ def _planned(bundle: Bundle, source: Source, place: PurePosixPath, origins: Orig
             used_as=["submodule"],
             comes_from=_submodule_from(inner, source.name, origins),
         )
-
-
-def _wanted(bundle: Bundle, source: Source) -> Wanted:
-    """Say what is looked for, as `restore_all` will, once it has met the checkout."""
-    around = []
-    names = [source.name]
-    root = PurePosixPath(layout.root_of(source))
-    for other in bundle.sources:
-        parent = PurePosixPath(layout.root_of(other))
-        if parent in root.parents:
-            path = root.relative_to(parent)
-            around.append((other.name, path))
-            names += [f"{other.name}/{path}"] if str(path) in other.submodules else []
-    around.sort(key=lambda each: len(each[1].parts))
-    return Wanted(names=tuple(names), around=tuple(around), commit=source.commit)
 
 
 def _submodule_from(wanted: Wanted, parent: str, origins: Origins) -> str:

@@ -1,12 +1,13 @@
 """Every captured checkout comes back in the workspace, with its submodules, and what cannot be had is told.
 
 Submodules are met in the restored tree itself: only what that has is put in place. One that has a record comes back
-as that says; of any other the tree names the commit, and the user's clones or `.gitmodules` where it may be had.
+as that says; of any other the tree names the commit, and the user's clones or `.gitmodules` where it may be had. A
+repository that lay within another, which knows nothing of it, is put at its place there when that one is restored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -14,9 +15,11 @@ from reprokit.bundle.reading import Bundle
 from reprokit.bundle.source import Source
 from reprokit.errors import InputMissingError, InvalidRecordError, UsageError
 from reprokit.probes.source.untracked import MARKS, OUTPUT
+from reprokit.reproduce.checkouts import nesting
 from reprokit.reproduce.checkouts import origins as said
 from reprokit.reproduce.checkouts.origins import Origins, Wanted
 from reprokit.reproduce.delta import Delta
+from reprokit.rerun import placing
 from reprokit.sources import layout
 from reprokit.sources.restoring import restore, restore_commit
 from reprokit.sources.submodules import addresses, room, submodules
@@ -70,7 +73,7 @@ def restore_all(
         GitError: git failed otherwise.
     """
     main = main_of(bundle)
-    placed = layout.places(bundle.sources, main)
+    placed = placing.places(bundle.sources, main)
     said.refuse_unknown(origins, placed)
     said.refuse_unknown(Origins(named=dict.fromkeys(without, ())), placed)
     if main in without:
@@ -101,9 +104,11 @@ def is_needed(source: Source) -> bool:
     return not source.used_as or any(use.kind != "module path" for use in source.used_as)
 
 
-def wanted_record(source: Source) -> Wanted:
-    """Say what is looked for, of a checkout that does not lie in another."""
-    return Wanted(names=(source.name,), commit=source.commit)
+def wanted_record(source: Source, sources: Sequence[Source]) -> Wanted:
+    """Say what is looked for, of a checkout that has a record."""
+    outer = [(each.name, path) for each, path in placing.around(source, sources)]
+    names = [f"{each.name}/{path}" for each, path in placing.around(source, sources) if str(path) in each.submodules]
+    return Wanted(names=(source.name, *names), around=tuple(outer), commit=source.commit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,14 +151,33 @@ class _Restoration:
     count: int = 0
 
     def run(self) -> None:
-        records = sorted(self.bundle.sources, key=lambda each: self.placed[each.name] != layout.MAIN)
+        records = sorted(self.bundle.sources, key=self._depth)
         for source in records:
-            place = self.placed[source.name]
-            if place == layout.MAIN or place.parent == layout.OTHERS:
-                self._with_submodules(self._record(source, wanted_record(source)))
+            if self._is_due(source):
+                self._with_submodules(self._record(source, wanted_record(source, records)))
         for source in records:
             self._require_met(source)
+            self._tell_where_the_command_runs(source)
         self._raise_missing()
+
+    def _depth(self, source: Source) -> tuple[bool, int]:
+        """Order the checkout of the command before the others, and each before what lies within it."""
+        place = self.placed[source.name]
+        return place != layout.MAIN, len(place.parts)
+
+    def _is_due(self, source: Source) -> bool:
+        """Tell whether a checkout is put in place by its record: as a submodule it is, or is not, met in another."""
+        place = self.placed[source.name]
+        if place == layout.MAIN or place.parent == layout.OTHERS:
+            return True
+        if source.name in self.there or placing.is_submodule(source, self.bundle.sources):
+            return False
+        outer, path = placing.around(source, self.bundle.sources)[0]
+        inside = any(path.is_relative_to(each) for each in outer.submodules)
+        return not inside or not self._is_skipped(place)
+
+    def _is_skipped(self, place: PurePosixPath) -> bool:
+        return not {place, *place.parents}.isdisjoint(self.skipped)
 
     def _record(self, source: Source, wanted: Wanted) -> _Checkout | None:
         """Put a checkout in place as its record says."""
@@ -161,18 +185,19 @@ class _Restoration:
         if self._is_unwanted(wanted, place):
             return None
         try:
-            restore(
-                source,
-                patch=carried(self.bundle, source.patch),
-                git_bundle=carried(self.bundle, source.git_bundle),
-                origin=said.places_for(wanted, self.origins),
-                destination=self.workspace / place,
-            )
+            with nesting.room(self.workspace, place) as destination:
+                restore(
+                    source,
+                    patch=carried(self.bundle, source.patch),
+                    git_bundle=carried(self.bundle, source.git_bundle),
+                    origin=said.places_for(wanted, self.origins),
+                    destination=destination,
+                )
         except InputMissingError as error:
             self._not_had(wanted, place, error, needed=is_needed(source))
             return None
         self.there[source.name] = place
-        self.deltas += _left_out(source)
+        self.deltas += _left_out(source, {layout.root_of(each) for each in self.bundle.sources})
         return _Checkout(
             wanted=wanted,
             place=place,
@@ -253,9 +278,19 @@ class _Restoration:
     def _require_met(self, source: Source) -> None:
         """Go on only when a record's checkout was met, or one around it was left out."""
         place = self.placed[source.name]
-        if source.name not in self.there and not {place, *place.parents}.intersection(self.skipped):
+        if source.name not in self.there and not self._is_skipped(place):
             where = f"`{source.root}`, where a submodule of another source should be"
             raise InvalidRecordError(f"the source `{source.name}` lies at {where}, and that one has none there")
+
+    def _tell_where_the_command_runs(self, source: Source) -> None:
+        """Tell that the command's own checkout, which is moved, is missing from the one that it lay within."""
+        outer = placing.around(source, self.bundle.sources)[:1]
+        if self.placed[source.name] != layout.MAIN or placing.is_submodule(source, self.bundle.sources):
+            return
+        for each, path in outer:
+            if each.name in self.there:
+                wanted = wanted_record(source, self.bundle.sources)
+                self._skip(wanted, self.there[each.name] / path, f"it is in `{layout.MAIN}`")
 
     def _raise_missing(self) -> None:
         if len(self.missing) > 1:
@@ -271,9 +306,14 @@ def _default_remote(source: Source) -> str | None:
     return source.remotes.get("origin", first)
 
 
-def _left_out(source: Source) -> Iterator[Delta]:
-    """Tell what a checkout had that no bundle carries, as far as a re-run does not make it anew."""
+def _left_out(source: Source, recorded: Collection[str]) -> Iterator[Delta]:
+    """Tell what a checkout had that no bundle carries, as far as a re-run does not make it anew.
+
+    `recorded` are the roots of all checkouts with a record: one that lay within is told of by that.
+    """
     for each in source.left_out:
+        if f"{layout.root_of(source)}/{each.path.rstrip('/')}" in recorded:
+            continue
         if each.path != ".git" and each.reason not in _REMADE:
             what = f"`{each.path}` in `{source.name}`"
             here = "as committed" if each.path in source.submodules else "none, or as committed"

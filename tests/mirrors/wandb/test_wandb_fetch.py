@@ -114,7 +114,7 @@ def test_wrong_bytes_are_told_at_once_however_long_other_files_take(stocked, tmp
 def test_piecemeal_all_but_the_wrong_files_arrive_and_many_wrong_ones_end_it(stocked, tmp_path):
     desk, sent, receipt = stocked
     desk.server.fault("corrupt", method="GET", path="^/storage/blob/.*(bagit|results)")
-    with pytest.raises(FixityError, match="otherwise than it is listed.* more files are not"):
+    with pytest.raises(FixityError, match=r"otherwise than it is listed.* more files are not"):
         desk.fetch(receipt.reference, tmp_path / "rest", piecemeal=True)
     good = {path: data for path, data in content(sent).items() if "bagit" not in path and "results" not in path}
     assert good.items() <= content(tmp_path / "rest").items()
