@@ -156,7 +156,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "W402": ("a copy that the policy asks for is not there", "`reprokit push`, to the remote or mirror that is named"),
     "E403": (
         "the copy on a mirror is not the bundle",
-        "delete that version on the mirror, then `reprokit push --mirror` sends the bundle again",
+        "delete that version on the mirror, then `reprokit push --mirror NAME ID` sends the bundle again",
     ),
     "W411": (
         "a commit cannot be had from its remote any more",

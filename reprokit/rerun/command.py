@@ -21,9 +21,9 @@ from reprokit.rerun import redirection
 from reprokit.rerun.adapting import adapted, harness_of
 from reprokit.rerun.left_behind import absolute, left_behind
 from reprokit.rerun.parts import Part, Parts, Place
-from reprokit.rerun.placing import places
 from reprokit.rerun.relocation import Relocation, list_of_paths
 from reprokit.rerun.values import Rerun, Wishes
+from reprokit.sources.layout import places
 
 _VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\Z")
 _SLOT = re.compile(r"[A-Za-z0-9_]{1,64}")

@@ -14,11 +14,11 @@ from reprokit.bundle.values import SecretSlot
 from reprokit.errors import InvalidRecordError
 from reprokit.rerun import command
 from reprokit.rerun.parts import Part, Place
-from reprokit.rerun.placing import places
 from reprokit.rerun.shell import quoted, visible
 from reprokit.rerun.values import Rerun
 from reprokit.rerun.wanted import Editable, FromGit, Unobtainable, from_elsewhere
 from reprokit.sources import layout
+from reprokit.sources.layout import places
 from reprokit.sources.rebuilding import refuse_malformed
 
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+){0,2}[A-Za-z0-9.+]{0,20}")

@@ -1,8 +1,8 @@
 """Where the captured checkouts of a bundle lie in the workspace of a re-run.
 
-`source` is the checkout that the command was run in, `sources/<name>` is any other, and a submodule lies inside of the
-checkout that it belongs to, as it did. What the records say is foreign: a place is always below the workspace, and no
-two checkouts have the same.
+`source` is the checkout that the command was run in, `sources/<name>` is any other, and one that lay within another
+lies there again: a submodule, or a repository that was merely cloned there. What the records say is foreign: a place is
+always below the workspace, and no two checkouts have the same.
 """
 
 from __future__ import annotations
@@ -36,22 +36,40 @@ def places(sources: Sequence[Source], main: str | None) -> dict[str, PurePosixPa
     Raises:
         InvalidRecordError: names or roots clash, or a name or a submodule's path is none.
     """
-    by_root: dict[str, Source] = {}
+    roots: set[str] = set()
     names: set[str] = set()
     for source in sources:
         _refuse_odd(source)
-        if source.name.lower() in names or by_root.setdefault(root_of(source), source) is not source:
+        if source.name.lower() in names or root_of(source) in roots:
             raise InvalidRecordError(f"two sources are called `{source.name}`, or lie at `{source.root}`")
         names.add(source.name.lower())
+        roots.add(root_of(source))
     found: dict[str, PurePosixPath] = {}
     # Parents before what lies within them.
-    for root, source in sorted(by_root.items()):
+    for source in sorted(sources, key=root_of):
         if source.name == main:
             found[source.name] = MAIN
             continue
-        around = _around(root, source, by_root)
-        found[source.name] = OTHERS / source.name if around is None else found[around[0].name] / around[1]
+        inner = around(source, sources)
+        found[source.name] = found[inner[0][0].name] / inner[0][1] if inner else OTHERS / source.name
     return found
+
+
+def around(source: Source, sources: Sequence[Source]) -> list[tuple[Source, PurePosixPath]]:
+    """List the checkouts that one lay within, the innermost first, each with its path in that.
+
+    Below git's own folder it lies within none: nothing is put there.
+    """
+    by_root = {PurePosixPath(root_of(each)): each for each in sources}
+    root = PurePosixPath(root_of(source))
+    found = [(by_root[parent], root.relative_to(parent)) for parent in root.parents if parent in by_root]
+    return [(outer, path) for outer, path in found if not _is_odd_path(str(path))]
+
+
+def is_submodule(source: Source, sources: Sequence[Source]) -> bool:
+    """Tell whether a checkout is recorded as a submodule of one that it lay within."""
+    told = {use.name for use in source.used_as if use.kind == "submodule"}
+    return any(str(path) in {*outer.submodules, *told} for outer, path in around(source, sources))
 
 
 def directory_of(recorded: str, sources: Sequence[Source], placed: Mapping[str, PurePosixPath]) -> PurePosixPath | None:
@@ -79,8 +97,12 @@ def refuse_odd_path(name: str, path: str) -> None:
     Raises:
         InvalidRecordError: it may.
     """
-    if not paths.is_safe(path) or any(_OWN_FOLDER.fullmatch(_visible(part)) for part in path.split("/")):
+    if _is_odd_path(path):
         raise InvalidRecordError(f"the source `{name}` names a submodule at a place that is none: `{path}`")
+
+
+def _is_odd_path(path: str) -> bool:
+    return not paths.is_safe(path) or any(_OWN_FOLDER.fullmatch(_visible(part)) for part in path.split("/"))
 
 
 def _refuse_odd(source: Source) -> None:
@@ -93,17 +115,3 @@ def _refuse_odd(source: Source) -> None:
 def _visible(part: str) -> str:
     # The file system of macOS ignores characters that only say how others are to be joined.
     return "".join(letter for letter in part if unicodedata.category(letter) != "Cf")
-
-
-def _around(root: str, source: Source, by_root: Mapping[str, Source]) -> tuple[Source, str] | None:
-    """Find the checkout that one is a submodule of, or of whose submodule; and its path in that."""
-    for parent in PurePosixPath(root).parents:
-        other = by_root.get(str(parent))
-        if other is None:
-            continue
-        path = str(PurePosixPath(root).relative_to(parent))
-        inside = any(path == each or path.startswith(f"{each}/") for each in other.submodules)
-        if inside or any(use.kind == "submodule" and use.name == path for use in source.used_as):
-            refuse_odd_path(other.name, path)
-            return other, path
-    return None

@@ -62,10 +62,13 @@ def test_a_checkout_that_says_that_it_is_a_submodule_lies_inside():
     )
 
 
-def test_a_clone_that_merely_lies_within_another_has_a_folder_of_its_own():
-    assert placed(a_source("evals", "/e", "library"), a_source("library-2", "/e/library-2"))["library-2"] == (
-        "sources/library-2"
-    )
+def test_a_clone_that_merely_lies_within_another_lies_there_again():
+    found = placed(a_source("evals", "/e", "library"), a_source("library-2", "/e/library-2/src"))
+    assert found["library-2"] == "source/library-2/src"
+
+
+def test_what_lies_in_the_own_folder_of_git_is_not_put_there():
+    assert placed(a_source("evals", "/e"), a_source("hooks", "/e/.git/hooks"))["hooks"] == "sources/hooks"
 
 
 def test_the_commands_checkout_is_source_though_it_is_a_submodule():
@@ -135,7 +138,7 @@ def test_a_recorded_path_lies_in_the_innermost_checkout_around_it():
         "/e/package/..": "source",
         "/e/sub dir/package": "source/sub dir/package",
         "file:///e/sub%20dir": "source/sub dir",
-        "/e/x/y": "sources/far/y",
+        "/e/x/y": "source/x/y",
         "/elsewhere": None,
         "/e/../elsewhere": None,
         "e": None,

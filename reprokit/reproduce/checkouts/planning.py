@@ -15,7 +15,6 @@ from reprokit.bundle.values import Unknown
 from reprokit.reproduce.checkouts import origins as said
 from reprokit.reproduce.checkouts.origins import Origins, Wanted
 from reprokit.reproduce.checkouts.restoring import carried, is_needed, main_of, wanted_record
-from reprokit.rerun import placing
 from reprokit.sources import layout
 from reprokit.sources.fetch_places import is_in, named_place
 from reprokit.sources.restoring import whence
@@ -48,7 +47,7 @@ def planned_checkouts(
         InvalidRecordError: the records contradict each other, or lead out of the workspace.
     """
     main = main_of(bundle)
-    placed = placing.places(bundle.sources, main)
+    placed = layout.places(bundle.sources, main)
     said.refuse_unknown(origins, placed)
     said.refuse_unknown(Origins(named=dict.fromkeys(without, ())), placed)
     ordered = sorted(bundle.sources, key=lambda each: (placed[each.name].parts[0] != "source", placed[each.name]))

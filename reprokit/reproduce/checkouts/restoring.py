@@ -19,7 +19,6 @@ from reprokit.reproduce.checkouts import nesting
 from reprokit.reproduce.checkouts import origins as said
 from reprokit.reproduce.checkouts.origins import Origins, Wanted
 from reprokit.reproduce.delta import Delta
-from reprokit.rerun import placing
 from reprokit.sources import layout
 from reprokit.sources.restoring import restore, restore_commit
 from reprokit.sources.submodules import addresses, room, submodules
@@ -73,7 +72,7 @@ def restore_all(
         GitError: git failed otherwise.
     """
     main = main_of(bundle)
-    placed = placing.places(bundle.sources, main)
+    placed = layout.places(bundle.sources, main)
     said.refuse_unknown(origins, placed)
     said.refuse_unknown(Origins(named=dict.fromkeys(without, ())), placed)
     if main in without:
@@ -106,8 +105,8 @@ def is_needed(source: Source) -> bool:
 
 def wanted_record(source: Source, sources: Sequence[Source]) -> Wanted:
     """Say what is looked for, of a checkout that has a record."""
-    outer = [(each.name, path) for each, path in placing.around(source, sources)]
-    names = [f"{each.name}/{path}" for each, path in placing.around(source, sources) if str(path) in each.submodules]
+    outer = [(each.name, path) for each, path in layout.around(source, sources)]
+    names = [f"{each.name}/{path}" for each, path in layout.around(source, sources) if str(path) in each.submodules]
     return Wanted(names=(source.name, *names), around=tuple(outer), commit=source.commit)
 
 
@@ -170,9 +169,9 @@ class _Restoration:
         place = self.placed[source.name]
         if place == layout.MAIN or place.parent == layout.OTHERS:
             return True
-        if source.name in self.there or placing.is_submodule(source, self.bundle.sources):
+        if source.name in self.there or layout.is_submodule(source, self.bundle.sources):
             return False
-        outer, path = placing.around(source, self.bundle.sources)[0]
+        outer, path = layout.around(source, self.bundle.sources)[0]
         inside = any(path.is_relative_to(each) for each in outer.submodules)
         return not inside or not self._is_skipped(place)
 
@@ -284,8 +283,8 @@ class _Restoration:
 
     def _tell_where_the_command_runs(self, source: Source) -> None:
         """Tell that the command's own checkout, which is moved, is missing from the one that it lay within."""
-        outer = placing.around(source, self.bundle.sources)[:1]
-        if self.placed[source.name] != layout.MAIN or placing.is_submodule(source, self.bundle.sources):
+        outer = layout.around(source, self.bundle.sources)[:1]
+        if self.placed[source.name] != layout.MAIN or layout.is_submodule(source, self.bundle.sources):
             return
         for each, path in outer:
             if each.name in self.there:
