@@ -40,11 +40,11 @@ class Remote:
 
     @property
     def unasked(self) -> str | None:
-        """Why nobody asks it of his own accord, when that is so: a person who names it has looked where it leads."""
+        """Why it is asked only by a person who names it, when that is so: whoever does has looked where it leads."""
         if self.led is None:
             return None
         return (
-            f"it is not asked unless you name it: `{self.led}`, which comes with the archive, says who gets your keys; "
+            f"it is not asked, since `{self.led}`, which comes with the archive, says who gets your keys; "
             f"if you trust it: `dvc remote modify --local {shlex.quote(self.name)} {self.led} …`"
         )
 
