@@ -116,8 +116,8 @@ def _require_sense(reference: str | None, options: dict[str, Any]) -> None:
     refusals = (
         (
             bool(besides),
-            f"`--script` writes the run down as it was recorded, and {', '.join(besides)} is for reprokit's own",
-            "leave it out; without `--script`, reprokit does it",
+            f"`--script` writes down the run as it was recorded, and heeds nothing of {', '.join(besides)}",
+            f"leave out {'it' if len(besides) == 1 else 'these'}, or `--script`: reprokit itself heeds all of it",
         ),
         (everything == (reference is not None), "name a bundle, or use `--all`", "`reprokit list` names them"),
         (

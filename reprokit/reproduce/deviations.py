@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reprokit.bundle.values import Json
 from reprokit.diff.difference import Change, Difference
@@ -31,16 +31,54 @@ def _of_interest(difference: Difference, plan: Plan) -> Iterator[Change]:
     # Where both environments were seen, what a harness says of its own version adds nothing: lmms-eval names the commit
     # of whatever repository its environment lies in.
     seen = not any(each.area == "packages" for each in difference.not_compared)
-    moved = {each.path for each in plan.local_inputs} | {each.here for each in plan.local_inputs}
+    moved = {place: each.here for each in plan.local_inputs for place in (each.given, each.path, each.here)}
+    read = _read(difference, moved)
     for change in difference.setup:
         if seen and change.area == "claims" and _VERSION.fullmatch(change.name):
             continue
         if plan.samples is not None and _OF_A_SUBSET.fullmatch(change.name):
             continue
         # The machine is told of in a comparison of its own.
-        if any(place in change.name for place in moved) or change.area == "hardware":
+        if change.area == "hardware" or _is_moved(change, moved, read):
             continue
         yield change
+
+
+def _read(difference: Difference, moved: Mapping[str, str]) -> dict[str, set[str]]:
+    """Give the digests of each moved input, under whatever names the two runs have it."""
+    digests: dict[str, set[str]] = {}
+    for change in difference.setup:
+        if change.area == "inputs" and change.name in moved:
+            both = (change.before, change.after)
+            digests.setdefault(moved[change.name], set()).update(str(each) for each in both if each is not None)
+    return digests
+
+
+def _is_moved(change: Change, moved: Mapping[str, str], read: Mapping[str, set[str]]) -> bool:
+    """Tell whether nothing differs but where an input lies, as the plan says and compares."""
+    if change.area == "inputs" and change.name in moved:
+        return len(read[moved[change.name]]) == 1
+    if change.before != change.after and _moved(change.before, moved) == _moved(change.after, moved):
+        return True
+    return any(place.startswith("/") and place in change.name for place in moved)
+
+
+def _moved(value: Json, moved: Mapping[str, str]) -> Json:
+    """Write a value with the inputs where they lie now, as the command of a re-run has them."""
+    match value:
+        case str():
+            return ",".join(_of_piece(piece, moved) for piece in value.split(","))
+        case list():
+            return [_moved(each, moved) for each in value]
+        case _:
+            return value
+
+
+def _of_piece(piece: str, moved: Mapping[str, str]) -> str:
+    before, equals, place = piece.rpartition("=")
+    fitting = [each for each in moved if place == each or place.startswith(f"{each}/")]
+    longest = max(fitting, key=len, default="")
+    return f"{before}{equals}{moved[longest]}{place[len(longest) :]}" if longest else piece
 
 
 def _delta(change: Change) -> Delta:

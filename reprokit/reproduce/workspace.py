@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from reprokit.archive.settings import is_archive
 from reprokit.bundle.values import SecretSlot
-from reprokit.errors import InputMissingError, InvalidRecordError, UsageError
+from reprokit.errors import InputMissingError, InvalidRecordError, UnreadableError, UsageError
 from reprokit.rerun.parts import Part, Parts, Place
 
 
@@ -71,6 +73,46 @@ class Workspace:
                 return part
 
 
+def require_place(root: Path, *taken: Path) -> None:
+    """Refuse a folder that cannot be a workspace before anything is planned for it; nothing is made.
+
+    Args:
+        root: the folder.
+        taken: folders that a workspace would damage; archives are known without.
+
+    Raises:
+        UsageError: it lies in an archive or in one of these folders, or is not empty.
+    """
+    meant = root.resolve()
+    inside = [each for each in map(Path.resolve, taken) if meant.is_relative_to(each)]
+    damaged = next((each for each in (meant, *meant.parents) if each in inside or _is_archive(each)), None)
+    if damaged is not None:
+        what = "archive" if _is_archive(damaged) else "bundle"
+        elsewhere = Path(tempfile.gettempdir(), "reprokit-workspace")
+        raise UsageError(
+            f"the workspace `{root}` is inside of the {what} `{damaged}`, which a run would damage",
+            hint=f"name a folder elsewhere, such as `--workspace {elsewhere}`",
+        )
+    _require_empty(root)
+
+
+def _is_archive(folder: Path) -> bool:
+    try:
+        return is_archive(folder)
+    except UnreadableError:
+        # Whatever is wrong with its settings, it is no place for a run.
+        return True
+
+
+def _require_empty(root: Path) -> None:
+    try:
+        taken = root.exists() and any(root.iterdir())
+    except OSError as error:
+        raise UsageError(f"`{root}` cannot be a workspace: {error.strerror}", hint="name a new folder") from error
+    if taken:
+        raise UsageError(f"the workspace `{root}` is not empty", hint="name a new folder, or leave `--workspace` out")
+
+
 def new_workspace(root: Path) -> Workspace:
     """Begin a workspace in a new or empty folder.
 
@@ -79,11 +121,9 @@ def new_workspace(root: Path) -> Workspace:
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        taken = any(root.iterdir())
     except OSError as error:
         raise UsageError(f"`{root}` cannot be a workspace: {error.strerror}", hint="name a new folder") from error
-    if taken:
-        raise UsageError(f"the workspace `{root}` is not empty", hint="name a new folder, or leave `--workspace` out")
+    _require_empty(root)
     workspace = Workspace(root=root.resolve())
     workspace.source.mkdir()
     workspace.outputs.mkdir()

@@ -26,6 +26,7 @@ from reprokit.reproduce.inputs import guarantees, local, preparing, repositories
 from reprokit.reproduce.inputs.local import FoundInput
 from reprokit.reproduce.inputs.repositories import Repository
 from reprokit.reproduce.inputs.whereabouts import Whereabouts
+from reprokit.reproduce.plan import reaching_out
 from reprokit.reproduce.plan.rebuilt import Rebuilt, invocation_of
 from reprokit.reproduce.plan.values import Plan, PlannedEnvironment, PlannedSamples, PlannedSecret
 from reprokit.reproduce.proof import missing_secret
@@ -111,6 +112,8 @@ def _plan(bundle: Bundle, terms: Terms, rebuilt: Rebuilt, again: Rerun, located:
     found: list[Repository] = [each.repository for each in located]
     doubts = guarantees.not_guaranteed(rebuilt.record, bundle.environment, found, pinned=again.pinned)
     secrets = list(_secrets(again, {**terms.environ, **terms.secrets}))
+    doubts += reaching_out.run_in_place(again, terms.mapped)
+    doubts += reaching_out.hosts(again.variables, terms.environ, secrets, terms.shared)
     missing = [
         *_missing_checkouts(checkouts, terms.without),
         *whereabouts.missing(located),

@@ -81,7 +81,7 @@ def _surroundings(plan: Plan) -> Iterator[tuple[str, str]]:
     for each in plan.downloads:
         yield "downloads", each
     if plan.command:
-        yield "writes", plan.workspace or "a new folder for temporary files, and a bundle in the archive"
+        yield "writes", f"{plan.workspace or 'a new folder for temporary files'}, and a bundle in the archive"
 
 
 def _doubts(plan: Plan) -> Iterator[tuple[str, str]]:

@@ -84,7 +84,7 @@ def repeated(original: Side, repeats: Sequence[Side], asked: Asked = AS_USUAL) -
         Repeat(bundle_id=repeat.info.bundle_id, identity=repeat.identity, agreed=agreement(difference))
         for repeat, difference in zip(repeats, alone, strict=True)
     ]
-    pooled = alone[0] if len(repeats) == 1 else compare(original, Pooled(repeats), asked)
+    pooled = alone[0] if len(repeats) == 1 else counting_each(compare(original, Pooled(repeats), asked), alone)
     return Repeated(
         agreed=together(pooled, alone),
         difference=pooled,
@@ -107,6 +107,27 @@ def smoke_repeated(
     restricted = subset(original, repeats, ids)
     found = repeated(restricted.original, restricted.new, restricted.asked(asked))
     return replace(found, left_out=restricted.left_out)
+
+
+def counting_each(pooled: Difference, alone: Sequence[Difference]) -> Difference:
+    """Say in a pool's reason how many samples differ in each repeat.
+
+    The pool itself knows of no response in which repeats differ: it counts little more than samples whose mean does.
+    """
+    told = _samples_that_differ([pooled])
+    reason = f"{_samples_that_differ(alone)} in each repeat"
+    return replace(pooled, reason=", ".join(reason if word == told else word for word in pooled.reason.split(", ")))
+
+
+def _samples_that_differ(found: Sequence[Difference]) -> str:
+    differing = [sum(task.differing for task in each.samples) for each in found]
+    compared = [sum(task.compared for task in each.samples) for each in found]
+    return f"{_range(differing)} of {_range(compared)} sample{'' if {*compared} == {1} else 's'} differ"
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def together(pooled: Difference, alone: Sequence[Difference]) -> Agreed:

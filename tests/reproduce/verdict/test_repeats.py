@@ -238,6 +238,24 @@ def test_repeats_that_are_all_worse_are_different(make):
     assert spread.largest == max(spread.repeats) < spread.original
 
 
+def test_the_reason_counts_the_samples_that_differ_in_each_repeat_and_not_those_whose_mean_does(make):
+    def run(word, wrong):
+        rows = [make.sample(each, scores={"acc": float(each >= wrong)}) for each in range(10)]
+        return make.run({"toy": [msgspec.structs.replace(row, responses=[f"{word} {row.id}"]) for row in rows]})
+
+    found = repeated(run("a", 0), [run("b", 2), run("c", 1)])
+
+    assert ", 10 of 10 samples differ in each repeat" in found.agreed.reason
+    (rate,) = [each for each in found.flips if each.metric is None]
+    assert rate.from_original == 1.0
+
+
+def test_where_repeats_differ_in_different_numbers_of_samples_the_reason_says_between_which(make):
+    found = repeated(make.marks(toy=[1] * 10), [make.marks(toy=[0] * each + [1] * (10 - each)) for each in (1, 3)])
+
+    assert ", 1 to 3 of 10 samples differ in each repeat" in found.agreed.reason
+
+
 def test_a_lucky_original_is_not_called_different_by_the_mean_of_its_repeats(make):
     original = make.marks(toy=[1] * 20)
     repeats = [make.marks(toy=np.arange(20) % 9 != place) for place in (1, 2, 3, 4, 5)]
