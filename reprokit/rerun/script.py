@@ -100,7 +100,7 @@ checkout() {
     exit 12
   }
   # What both have is as the inner one has it.
-  [ -z "$aside" ] || { cp -RPn "$aside/around/." "$folder" || true; rm -rf "$aside"; }
+  [ -z "$aside" ] || { cp -R -P -n "$aside/around/." "$folder" || true; rm -rf "$aside"; }
 }
 """
 

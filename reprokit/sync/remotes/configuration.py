@@ -27,8 +27,8 @@ class Remote:
     """A remote that is configured.
 
     `address` holds no credentials; `scheme` is that of the address, empty for a folder. `folder` is where a remote is
-    that needs no transport; `group` says that the group may write there. `led` is the setting that came with the archive
-    and says which server is sent whatever keys the person has for such services.
+    that needs no transport; `group` says that the group may write there. `led` is the setting that came with the
+    archive and says which server is sent whatever keys the person has for such services.
     """
 
     name: str
