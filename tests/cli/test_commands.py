@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from reprokit.archive.layout import Archive
-from reprokit.cli.messages import visible_json
+from reprokit.cli.messages import explain_failure, visible_json
 from reprokit.cli.options import require_writable
 from reprokit.errors import UsageError
 
@@ -423,3 +423,8 @@ def test_json_is_safe_for_a_terminal_and_the_same_json():
 
     assert shown == '{"a":"\\u202eevil\\u2066\\u009b31m\\udb40\\udc41 ü"}\n'
     assert json.loads(shown) == json.loads(told)
+
+
+def test_a_record_that_is_nested_too_deeply_is_no_bug_of_ours(capsys):
+    assert explain_failure(RecursionError("maximum recursion depth exceeded")) == 13
+    assert "nested deeper than can be followed" in capsys.readouterr().err
